@@ -1,0 +1,1 @@
+"""Endpoints for programs: thin, each one a service call."""

@@ -1,0 +1,1 @@
+"""Postgres: the engine, the tables, the migrations, and SQL that works on whole sets of rows."""

@@ -1,0 +1,64 @@
+"""What the timeline says of our own messages: who sent them, what follows, what is in doubt."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import case, exists, func, select, tuple_
+from sqlalchemy.engine import RowMapping
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from db.tables import message_sends, message_statuses, staff
+
+
+@dataclass(frozen=True, slots=True)
+class Sending:
+    """What is known of a message of ours beside its status."""
+
+    #: The name of who sent it; None for a program, and for who is not on the staff any more.
+    author: str | None
+    #: The message that this one sends once more.
+    retry_of: UUID | None
+    #: There is a later attempt.
+    retried: bool
+    #: When it is tried again by itself.
+    waits_until: datetime | None
+    #: Nothing more is done with it by itself.
+    finished: bool
+
+
+async def sends_of(connection: AsyncConnection, ids: list[UUID]) -> dict[UUID, Sending]:
+    """How those of them were sent that this app sends."""
+    if not ids:
+        return {}
+    send, again = message_sends.c, message_sends.alias("again")
+    rows = await connection.execute(
+        select(
+            send.message_id,
+            staff.c.name,
+            send.retry_of,
+            exists().where(again.c.retry_of == send.message_id),
+            case((send.attempts > 0, send.next_attempt_at)),
+            send.finished_at.is_not(None),
+        )
+        .join_from(message_sends, staff, staff.c.id == send.created_by, isouter=True)
+        .where(send.message_id.in_(ids))
+    )
+    return {id: Sending(*told) for id, *told in rows}
+
+
+async def contradictory(connection: AsyncConnection, rows: Sequence[RowMapping]) -> frozenset[str]:
+    """WhatsApp's ids of those that failed and arrived, as it says."""
+    ids = [(row["phone_number_id"], row["whatsapp_id"]) for row in rows if row["whatsapp_id"]]
+    if not ids:
+        return frozenset()
+    status = message_statuses.c
+    arrived = status.status.in_(("delivered", "read", "played"))
+    found = await connection.scalars(
+        select(status.whatsapp_id)
+        .where(tuple_(status.phone_number_id, status.whatsapp_id).in_(ids))
+        .group_by(status.whatsapp_id)
+        .having(func.bool_or(status.status == "failed"), func.bool_or(arrived))
+    )
+    return frozenset(found)

@@ -1,0 +1,85 @@
+"""django-import-export on the same file at its fastest: bulk writes, no diffs. Run in a venv of its
+own, which has Django; see `importing`.
+"""
+
+# mypy: ignore-errors
+# What it imports is not among our requirements.
+
+import json
+import os
+import sys
+import time
+from pathlib import Path
+
+import django
+from django.conf import settings
+
+URL = os.environ["BENCH_URL"]
+
+
+def main(path: str) -> None:
+    from urllib.parse import urlsplit
+
+    parts = urlsplit(URL)
+    settings.configure(
+        INSTALLED_APPS=["import_export"],
+        DATABASES={
+            "default": {
+                "ENGINE": "django.db.backends.postgresql",
+                "NAME": parts.path.lstrip("/"),
+                "USER": parts.username,
+                "PASSWORD": parts.password or "",
+                "HOST": parts.hostname or "",
+                "PORT": parts.port or "",
+                "OPTIONS": {},
+            }
+        },
+        USE_TZ=True,
+        DEFAULT_AUTO_FIELD="django.db.models.BigAutoField",
+    )
+    django.setup()
+    from django.db import connection, models
+    from import_export import fields, resources
+    from tablib import Dataset
+
+    class Listed(models.Model):
+        name = models.TextField(db_index=True)
+        phone = models.TextField(unique=True)
+        email = models.TextField(unique=True)
+        profile_type = models.TextField(db_index=True)
+
+        class Meta:
+            app_label = "bench"
+
+    class ListedResource(resources.ModelResource):
+        profile_type = fields.Field(attribute="profile_type", column_name="profileType")
+
+        class Meta:
+            model = Listed
+            import_id_fields = ("phone",)
+            fields = ("name", "phone", "email", "profile_type")
+            use_bulk = True
+            batch_size = 5000
+            skip_diff = True
+            skip_html_diff = True
+            force_init_instance = True
+            use_transactions = True
+
+    with connection.schema_editor() as editor:
+        editor.create_model(Listed)
+    started = time.perf_counter()
+    text = Path(path).read_bytes().decode("cp1252")
+    dataset = Dataset().load(text, format="csv", delimiter=";")
+    judged = ListedResource().import_data(dataset, dry_run=True)
+    assert not judged.has_errors(), judged.base_errors
+    middle = time.perf_counter()
+    written = ListedResource().import_data(dataset, dry_run=False)
+    assert not written.has_errors()
+    ended = time.perf_counter()
+    assert Listed.objects.count() == len(dataset)
+    told = {"seconds": ended - started, "dry_run": middle - started, "rows": len(dataset)}
+    print(json.dumps(told))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

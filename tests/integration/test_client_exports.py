@@ -1,0 +1,116 @@
+"""Taking the list of clients along, and what comes back of it."""
+
+import csv
+import io
+
+import pytest
+
+from services import client_edits, client_exports
+from services.actors import Staff
+from services.client_exports import Format, View
+from services.errors import Forbidden
+from services.imports.mapping import PROFILE_WORDS, guess, key
+from services.simulator import bodies
+from services.simulator.bodies import DEMO_NUMBER, Sender
+from tests.imports_support import judged, state
+from tests.support import Postgres, deliver
+from ui.downloads import labels_of_export
+from ui.i18n import Language, speaking
+
+NAMES = ('Ñandú; "O\'Neill"', "=cmd|' /C calc'!A0", "'Abd", "+34 vuelve", "@ana", "-", "''x")
+
+
+def labels(language: Language = "es") -> dict[str, str]:
+    with speaking(language):
+        return labels_of_export()
+
+
+async def exported(
+    actor: Staff, form: Format, view: View | None = None, language: Language = "es"
+) -> bytes:
+    parts = await client_exports.export(actor, view or View(), form, labels(language))
+    return b"".join([part async for part in parts])
+
+
+@pytest.fixture
+async def somebody(admin: Staff, database: Postgres) -> None:
+    """People as they come: hostile names, no phone, a nickname only, another spelling, lines."""
+    for n, name in enumerate(NAMES):
+        await client_edits.create_client(
+            admin, name=name, phone=f"60011122{n}", email=f"p{n}@example.org",
+            passport_or_nie=f"x-{n}", notes="Una\nnota; con \"comillas\"", profile_type="ASYLUM",
+            language="es",
+        )  # fmt: skip
+    brazil = Sender("5511987654321", profile_name="  Ana\u202e\tB\x01 ")
+    hidden = Sender(None, bsuid="ES.1234567890", profile_name="Sin número")
+    for sender in (brazil, hidden):
+        await deliver(bodies.from_sender(DEMO_NUMBER, sender, bodies.text(sender, "Hola")))
+
+
+@pytest.mark.usefixtures("somebody")
+class TestRoundTrip:
+    @pytest.mark.parametrize(
+        ("existing", "form", "language"),
+        [
+            ("skip", "csv", "es"),
+            ("overwrite", "csv", "en"),
+            ("fill", "csv_semicolon", "en"),
+            ("overwrite", "csv_semicolon", "es"),
+            ("skip", "xlsx", "es"),
+            ("overwrite", "xlsx", "en"),
+        ],
+    )
+    async def test_what_was_exported_changes_nothing(
+        self, admin: Staff, database: Postgres, existing: str, form: Format, language: Language
+    ) -> None:
+        before = state(database)
+        content = await exported(admin, form, language=language)
+        name = "personas.xlsx" if form == "xlsx" else "personas.csv"
+        found = await judged(admin, content, name=name, existing=existing)
+        assert found.state == "judged", found.problem
+        assert found.counts["rows"] == found.counts["unchanged"] == len(NAMES) + 2
+        assert state(database) == before
+
+    async def test_no_cell_is_a_formula(self, admin: Staff) -> None:
+        content = (await exported(admin, "csv_semicolon")).decode("utf-8-sig")
+        cells = [cell for row in csv.reader(io.StringIO(content), delimiter=";") for cell in row]
+        assert [cell for cell in cells if cell[:1] and cell[:1] in "=+-@\t\r"] == []
+        assert "'=cmd|' /C calc'!A0" in cells
+
+    async def test_the_view_of_the_list_is_what_is_exported(self, admin: Staff) -> None:
+        view = View(search="nandu", profile_types=("ASYLUM",), sort="name", descending=False)
+        rows = (await exported(admin, "csv", view)).decode().splitlines()
+        assert len([row for row in rows if "Ñandú" in row]) == 1
+        assert "Sin número" not in "".join(rows)
+
+    async def test_the_log_names_everybody_who_went_along(
+        self, admin: Staff, database: Postgres
+    ) -> None:
+        await exported(admin, "csv")
+        with database.connect() as connection:
+            told = connection.execute(
+                "select details from audit_log where action = 'export' order by id"
+            ).fetchall()
+            ids = {str(row[0]) for row in connection.execute("select id from clients")}
+        [[filters], [shown]] = told
+        assert isinstance(filters, dict)
+        assert isinstance(shown, dict)
+        assert filters["format"] == "csv"
+        assert set(shown["shown"]) == ids
+
+
+@pytest.mark.parametrize("language", ["es", "en"])
+def test_the_importer_knows_every_name_that_an_export_uses(language: Language) -> None:
+    known = labels(language)
+    header = [known[name] for name in client_exports.COLUMNS]
+    guessed = guess(header, [], len(header))
+    unknown = {"status", "created_at"}
+    expected = [None if name in unknown else name for name in client_exports.COLUMNS]
+    assert guessed == expected
+    for profile in ("ASYLUM", "ARRAIGO", "STUDENT", "IRREGULAR", "OTHER"):
+        assert PROFILE_WORDS[key(known[profile])] == profile
+
+
+async def test_only_admins(caseworker: Staff) -> None:
+    with pytest.raises(Forbidden):
+        await exported(caseworker, "csv")

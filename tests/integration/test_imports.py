@@ -1,0 +1,575 @@
+"""Importing a list of people: judged first, written whole or not at all, taken back."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import pytest
+from sqlalchemy import text
+
+from db.engine import begin
+from services import audit_reading, client_edits, clients, erasures, retention
+from services.actors import Staff
+from services.errors import Conflict, Forbidden, Invalid
+from services.imports import jobs, report, run, uploads
+from services.imports.files import Reading, Unreadable
+from services.imports.mapping import Mapping
+from services.simulator import bodies
+from services.simulator.bodies import DEMO_NUMBER, Sender
+from services.spreadsheets import Workbook
+from tests.imports_support import (
+    csv_of,
+    imported,
+    judged,
+    people,
+    results,
+    state,
+    upload,
+    work,
+)
+from tests.support import SYSTEM, Postgres, deliver
+
+AMINA = "Amina Haddad;600 111 222;amina@example.org;asilo;X1234567L;Cita el lunes;árabe"
+FATOU = "Fatou Diallo;+221 77 123 45 67;;Otros;;;fr"
+AMINA_WRITES = Sender("34600111222", profile_name="Amina H")
+
+
+def write(sender: Sender, words: str) -> object:
+    return bodies.from_sender(DEMO_NUMBER, sender, bodies.text(sender, words))
+
+
+class TestJudging:
+    async def test_nothing_is_written_and_the_counts_add_up(
+        self, admin: Staff, database: Postgres
+    ) -> None:
+        before = state(database)
+        found = await judged(
+            admin, csv_of(AMINA, FATOU, AMINA, ";3,46E+10;;;;;", "Sin nada;;x;;;;")
+        )
+        assert found.state == "judged"
+        assert found.counts == {
+            "rows": 5,
+            "new": 2,
+            "updated": 0,
+            "unchanged": 0,
+            "duplicate_in_file": 1,
+            "duplicate_in_database": 0,
+            "invalid": 2,
+        }
+        assert results(database, found.id) == {
+            2: ("new", []),
+            3: ("new", []),
+            4: ("duplicate_in_file", []),
+            5: ("invalid", ["phone:digits_lost"]),
+            6: ("invalid", ["email:not_an_email"]),
+        }
+        assert state(database) == before
+
+    @pytest.mark.parametrize(
+        ("row", "problem"),
+        [
+            ("Amina;3.46E+10;;;;;", "phone:digits_lost"),
+            ("Amina;212612345678;;;;;", "phone:country_code_missing"),
+            ("Amina;12;;;;;", "phone:not_a_phone"),
+            ("Amina;;no es correo;;;;", "email:not_an_email"),
+            ("Amina;;;médico;;;", "profile_type:unknown_value"),
+            ("Amina;;;;;;klingon?", "language:not_a_language"),
+            ("=2+5;600111222;;;;;", "name:formula"),
+            ("Ami\0na;600111222;;;;;", "name:not_text"),
+            ("Amina;600111222;;;;;;de más", "row:too_many_cells"),
+            (";;;asilo;;;", "row:nothing_to_know_them_by"),
+            (f"{'A' * 301};;;;;;", "name:too_long"),
+            (f"Amina;;;;;{'x' * 1_000_000};", "notes:too_long"),
+        ],
+    )
+    async def test_a_row_that_cannot_be_used_says_why(
+        self, admin: Staff, database: Postgres, row: str, problem: str
+    ) -> None:
+        found = await judged(admin, csv_of(row, FATOU))
+        assert results(database, found.id) == {2: ("invalid", [problem]), 3: ("new", [])}
+        [told] = await report.problems(admin, found.id)
+        assert f"{told.field}:{told.code}" == problem
+        [error] = await report.errors(admin, found.id)
+        assert (error.row, error.code) == (2, problem.split(":")[1])
+
+    @pytest.mark.parametrize(
+        ("written", "number"),
+        [
+            ("0034 600 111 222", "+34600111222"),
+            ("34600111222", "+34600111222"),
+            ("600.111.222", "+34600111222"),
+            ("600111222.0", "+34600111222"),
+            ("'+34600111222", "+34600111222"),
+            ('"=""+34600111222"""', "+34600111222"),
+            ("\u00a0\u200f600111222", "+34600111222"),
+            ("+212 612-345678", "+212612345678"),
+        ],
+    )
+    async def test_phones_as_files_have_them(
+        self, admin: Staff, database: Postgres, written: str, number: str
+    ) -> None:
+        await imported(admin, csv_of(f"Amina;{written};;;;;"))
+        assert people(database)[0][1] == number
+
+    async def test_a_country_for_phones_without_one(self, admin: Staff, database: Postgres) -> None:
+        await imported(admin, csv_of("Amina;0612345678;;;;;"), region="MA")
+        assert people(database)[0][1] == "+212612345678"
+
+    async def test_defaults_are_for_new_people_whom_the_file_says_nothing_of(
+        self, admin: Staff, database: Postgres
+    ) -> None:
+        said = {"profile_type": "ARRAIGO", "language": "fr"}
+        await imported(admin, csv_of("Amina;;;asilo;;;", "Fatou;;;;;;"), defaults=said)
+        assert [(row[0], row[3], row[7]) for row in people(database)] == [
+            ("Amina", "ASYLUM", "fr"),
+            ("Fatou", "ARRAIGO", "fr"),
+        ]
+
+    async def test_a_row_of_two_people_is_left_to_a_person(
+        self, admin: Staff, database: Postgres
+    ) -> None:
+        await imported(admin, csv_of(AMINA, FATOU))
+        found = await judged(admin, csv_of("Quién;+221771234567;amina@example.org;;;;"))
+        assert results(database, found.id) == {2: ("invalid", ["row:two_clients"])}
+
+    async def test_no_column_says_who_it_is_about(self, admin: Staff) -> None:
+        import_id = await upload(admin, "x;y\n1;2\n")
+        with pytest.raises(Invalid):
+            await jobs.start_judging(admin, import_id, Reading(), Mapping((None, None)))
+
+
+class TestFiles:
+    @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "cp1252", "utf-16"])
+    @pytest.mark.parametrize("delimiter", [";", ",", "\t"])
+    async def test_it_is_read_right_at_once(
+        self, admin: Staff, database: Postgres, encoding: str, delimiter: str
+    ) -> None:
+        rows = [
+            ["Nombre", "Teléfono", "Notas"],
+            ["Begoña Ñandú", "600111222", '"Dice ""sí"";\r\nvuelve, quizá"'],
+            ["Íñigo", "600111223", ""],
+        ]
+        content = "\r\n".join(delimiter.join(row) for row in rows).encode(encoding)
+        await imported(admin, content)
+        assert [(row[0], row[1], row[6]) for row in people(database)] == [
+            ("Begoña Ñandú", "+34600111222", 'Dice "sí";\nvuelve, quizá'),
+            ("Íñigo", "+34600111223", None),
+        ]
+
+    async def test_excel(self, admin: Staff, database: Postgres, tmp_path: object) -> None:
+        import io
+
+        file = io.BytesIO()
+        with Workbook(file) as book:
+            book.write([["Nombre", "Teléfono"], ["Begoña", "600111222"], ["", ""], ["Zoe", "1"]])
+        found = await judged(admin, file.getvalue(), name="personas.xlsx")
+        assert found.kind == "xlsx"
+        assert results(database, found.id) == {
+            2: ("new", []),
+            4: ("invalid", ["phone:not_a_phone"]),
+        }
+
+    @pytest.mark.parametrize(
+        ("content", "code"),
+        [
+            (b"", "empty"),
+            (b"\xef\xbb\xbf \r\n", "empty"),
+            (b"%PDF-1.7\n1 0 obj", "is_pdf"),
+            (b"\x89PNG\r\n\x1a\n", "is_picture"),
+            (b"\xd0\xcf\x11\xe0\xa1\xb1", "is_old_excel"),
+            (b"PK\x03\x04 and nothing behind it", "damaged"),
+            (bytes(range(1, 32)) * 50, "not_a_table"),
+        ],
+    )
+    async def test_what_is_no_table_is_refused_as_a_whole(
+        self, admin: Staff, database: Postgres, content: bytes, code: str
+    ) -> None:
+        with pytest.raises(Unreadable) as refused:
+            await upload(admin, content)
+        assert refused.value.code == code
+        with database.connect() as connection:
+            left = connection.execute(
+                "select (select count(*) from imports), (select count(*) from import_chunks)"
+            ).fetchone()
+        assert left == (0, 0)
+
+    @pytest.mark.parametrize(
+        ("content", "code", "row"),
+        [
+            ("Nombre;Teléfono\r\n", "no_rows", None),
+            ('Nombre;Teléfono\r\nAmina;"600\r\nFatou;601', "unclosed_quote", 2),
+            ('Nombre;Teléfono\r\nAmina;600111222\r\n"Fa" tou;1', "stray_quote", 3),
+        ],
+    )
+    async def test_what_turns_out_to_be_none_fails_with_the_place(
+        self, admin: Staff, content: str, code: str, row: int | None
+    ) -> None:
+        found = await judged(admin, content)
+        assert (found.state, found.problem, found.problem_row) == ("failed", code, row)
+
+    async def test_somebody_may_say_otherwise(self, admin: Staff, database: Postgres) -> None:
+        content = "Nombre,Teléfono\nBegoña,600111222\n".encode("cp1252")
+        import_id = await upload(admin, content)
+        wrong = await uploads.sample(admin, import_id, Reading("utf-16-le", ";", header=False))
+        assert wrong.header != ["Nombre", "Teléfono"]
+        right = await uploads.sample(admin, import_id, Reading("cp1252", ",", header=True))
+        assert right.header == ["Nombre", "Teléfono"]
+        assert right.rows == [(2, ["Begoña", "600111222"])]
+
+    async def test_what_columns_meant_is_remembered(self, admin: Staff) -> None:
+        columns = [None, "name", "phone"]
+        content = "Uno;Dos;Tres\nx;Amina;600111222\n"
+        await imported(admin, content, columns=columns, reading=Reading())
+        import_id = await upload(admin, content.replace("Amina", "Fatou").replace("222", "333"))
+        sample = await uploads.sample(admin, import_id, Reading())
+        assert (sample.columns, sample.remembered) == (columns, True)
+
+    async def test_the_same_file_twice_is_told(self, admin: Staff) -> None:
+        await imported(admin, csv_of(AMINA))
+        again = await upload(admin, csv_of(AMINA))
+        assert (await uploads.sample(admin, again)).imported_at is not None
+
+
+class TestWriting:
+    async def test_people_are_as_the_file_says(self, admin: Staff, database: Postgres) -> None:
+        done = await imported(admin, csv_of(AMINA, FATOU))
+        assert done.state == "done"
+        assert people(database) == [
+            (
+                *("Amina Haddad", "+34600111222", "amina@example.org", "ASYLUM", "import"),
+                *("X1234567L", "Cita el lunes", "ar"),
+            ),
+            ("Fatou Diallo", "+221771234567", None, "OTHER", "import", None, None, "fr"),
+        ]
+        assert (await clients.list_clients(admin, search="600111222")).total == 1
+        assert (await clients.list_clients(admin, search="haddad")).total == 1
+
+    async def test_whoever_writes_later_is_the_same_person_and_stays_decided(
+        self, admin: Staff, database: Postgres
+    ) -> None:
+        await imported(admin, csv_of(AMINA))
+        await deliver(write(AMINA_WRITES, "Quiero el arraigo social, llevo tres años"))  # type: ignore[arg-type]
+        [row] = people(database)
+        assert (row[0], row[3], row[4]) == ("Amina Haddad", "ASYLUM", "import")
+
+    async def test_all_or_nothing_unless_somebody_says_so(
+        self, admin: Staff, database: Postgres
+    ) -> None:
+        found = await judged(admin, csv_of(AMINA, "Mal;12;;;;;"))
+        with pytest.raises(Conflict, match="invalid_rows"):
+            await jobs.start_import(admin, found.id)
+        assert people(database) == []
+        await jobs.start_import(admin, found.id, only_valid=True)
+        await work()
+        assert [row[0] for row in people(database)] == ["Amina Haddad"]
+
+    @pytest.mark.parametrize(
+        ("existing", "result", "notes", "email"),
+        [
+            ("skip", "duplicate_in_database", "Cita el lunes", None),
+            ("fill", "updated", "Cita el lunes", "amina@example.org"),
+            ("overwrite", "updated", "Otra cosa", "amina@example.org"),
+        ],
+    )
+    async def test_people_who_are_there(
+        self,
+        admin: Staff,
+        database: Postgres,
+        existing: str,
+        result: str,
+        notes: str,
+        email: str | None,
+    ) -> None:
+        await imported(admin, csv_of("Amina;600111222;;;;Cita el lunes;"))
+        before = state(database)
+        content = csv_of("Amina;600111222;amina@example.org;;;Otra cosa;")
+        found = await judged(admin, content, existing=existing)
+        assert results(database, found.id) == {2: (result, [])}
+        if result == "updated":
+            await jobs.start_import(admin, found.id)
+            await work()
+            assert [(row[6], row[2]) for row in people(database)] == [(notes, email)]
+            await jobs.undo(admin, found.id)
+            await work()
+        assert state(database) == before
+
+    async def test_a_new_phone_takes_the_place_of_the_old_one_and_goes_again(
+        self, admin: Staff, database: Postgres
+    ) -> None:
+        await imported(admin, csv_of("Amina;600111222;amina@example.org;;;;"))
+        before = state(database)
+        done = await imported(
+            admin, csv_of("Amina;600111999;amina@example.org;;;;"), existing="overwrite"
+        )
+        assert people(database)[0][1] == "+34600111999"
+        await jobs.undo(admin, done.id)
+        await work()
+        assert state(database) == before
+
+    async def test_the_log_names_everybody_and_keeps_no_values_of_the_new(
+        self, admin: Staff, database: Postgres
+    ) -> None:
+        done = await imported(admin, csv_of(AMINA, FATOU))
+        with database.connect() as connection:
+            told = connection.execute(
+                "select actor_id, fields, details, request_id from audit_log"
+                " where action = 'insert' and table_name in ('clients', 'client_identities')"
+            ).fetchall()
+            ids = {str(row[0]) for row in connection.execute("select id from clients")}
+            values = connection.execute("select count(*) from audit_values v join audit_log l"
+                " on l.id = v.entry_id where l.table_name = 'clients'").fetchone()  # fmt: skip
+        [(actor, fields, details, request)] = told
+        assert actor == admin.id
+        assert fields == [
+            *("email", "language", "name", "notes", "passport_or_nie", "phone", "profile_type"),
+        ]
+        assert isinstance(details, dict)
+        assert (details["import"], set(details["shown"])) == (str(done.id), ids)
+        assert request == f"import-{done.id}"
+        assert values == (0,)
+        log = await audit_reading.client_log(admin, UUID(min(ids)))
+        assert [entry.action for entry in log.entries if entry.action == "insert"] == ["insert"]
+
+
+class TestInterruptions:
+    async def test_a_lease_that_ran_out_is_taken_up_and_nothing_is_doubled(
+        self, admin: Staff, database: Postgres
+    ) -> None:
+        found = await judged(admin, csv_of(AMINA, FATOU))
+        await jobs.start_import(admin, found.id)
+        claimed = await run._claim(SYSTEM)
+        assert claimed is not None
+        assert await run.work(SYSTEM) == 0, "it is another process's"
+        with database.connect() as connection:
+            connection.execute("update imports set leased_until = now() - interval '1 s'")
+        await work()
+        assert len(people(database)) == 2
+        assert (await jobs.get(admin, found.id)).state == "done"
+
+    async def test_a_crash_in_the_middle_leaves_nothing(
+        self, admin: Staff, database: Postgres, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        found = await judged(admin, csv_of(AMINA, FATOU))
+        before = state(database)
+        await jobs.start_import(admin, found.id)
+
+        async def crash(*_: object) -> None:
+            raise RuntimeError("the machine is gone")
+
+        with monkeypatch.context() as patched:
+            patched.setattr(run, "_announce", crash)
+            await run.work(SYSTEM)
+        assert state(database) == before
+        with database.connect() as connection:
+            connection.execute("update imports set leased_until = null")
+        await work()
+        assert len(people(database)) == 2
+
+    async def test_after_three_attempts_it_has_failed(
+        self, admin: Staff, database: Postgres
+    ) -> None:
+        found = await judged(admin, csv_of(AMINA))
+        await jobs.start_import(admin, found.id)
+        with database.connect() as connection:
+            connection.execute("update imports set attempts = 3")
+        await work()
+        failed = await jobs.get(admin, found.id)
+        assert (failed.state, failed.problem) == ("failed", "interrupted")
+
+    async def test_cancelling(self, admin: Staff, database: Postgres) -> None:
+        found = await judged(admin, csv_of(AMINA))
+        await jobs.start_import(admin, found.id)
+        await jobs.cancel(admin, found.id)
+        await work()
+        assert (await jobs.get(admin, found.id)).state == "cancelled"
+        assert people(database) == []
+        with database.connect() as connection:
+            left = connection.execute("select count(*) from import_rows").fetchone()
+        assert left == (0,)
+
+    async def test_a_long_statement_is_stopped_too(
+        self, admin: Staff, database: Postgres, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        found = await judged(admin, csv_of(AMINA))
+        await jobs.start_import(admin, found.id)
+
+        async def sleep(connection: object, *_: object) -> None:
+            async with begin(SYSTEM) as other:
+                await other.execute(text("select pg_sleep(20)"))
+
+        monkeypatch.setattr(run, "_announce", sleep)
+        working = asyncio.create_task(run.work(SYSTEM))
+        await asyncio.sleep(0.5)
+        await jobs.cancel(admin, found.id)
+        await asyncio.wait_for(working, 10)
+        assert (await jobs.get(admin, found.id)).state == "cancelled"
+        assert people(database) == []
+
+    async def test_somebody_was_given_the_phone_meanwhile(
+        self, admin: Staff, database: Postgres
+    ) -> None:
+        found = await judged(admin, csv_of(AMINA, FATOU))
+        await deliver(write(AMINA_WRITES, "Hola"))  # type: ignore[arg-type]
+        await jobs.start_import(admin, found.id)
+        await work()
+        again = await jobs.get(admin, found.id)
+        assert (again.state, again.problem) == ("judged", "changed_meanwhile")
+        assert again.counts["duplicate_in_database"] == 1
+        assert [row[0] for row in people(database)] == [None]
+
+    async def test_somebody_edited_a_client_meanwhile(
+        self, admin: Staff, database: Postgres
+    ) -> None:
+        await imported(admin, csv_of("Amina;600111222;;;;;"))
+        found = await judged(admin, csv_of("Amina;600111222;;;;Nota;"), existing="fill")
+        [client] = (await clients.list_clients(admin)).items
+        await client_edits.update_client(admin, client.id, {"notes": "De ahora"})
+        await jobs.start_import(admin, found.id)
+        await work()
+        assert (await jobs.get(admin, found.id)).counts["unchanged"] == 1
+        assert people(database)[0][6] == "De ahora"
+
+    async def test_whoever_is_no_admin_any_more_imports_nothing(
+        self, admin: Staff, database: Postgres
+    ) -> None:
+        found = await judged(admin, csv_of(AMINA))
+        await jobs.start_import(admin, found.id)
+        with database.connect() as connection:
+            connection.execute("update staff set active = false where id = %s", [admin.id])
+        await work()
+        with database.connect() as connection:
+            told = connection.execute("select state, problem from imports").fetchone()
+        assert told == ("failed", "not_allowed")
+        assert people(database) == []
+
+
+class TestUndoing:
+    async def test_it_gives_back_the_same_database(self, admin: Staff, database: Postgres) -> None:
+        await imported(admin, csv_of("Amina;600111222;;;;;"))
+        before = state(database)
+        content = csv_of(
+            "Amina H;600111222;amina@example.org;arraigo;X1;Nota;fr",
+            "Zoe;600111333;zoe@example.org;;;;",
+        )
+        done = await imported(admin, content, existing="overwrite")
+        assert done.counts["updated"] == done.counts["new"] == 1
+        await jobs.undo(admin, done.id)
+        await work()
+        undone = await jobs.get(admin, done.id)
+        assert undone.state == "undone"
+        assert undone.undo_counts == {"removed": 1, "restored": 1, "kept": 0}
+        assert state(database) == before
+
+    async def test_what_somebody_changed_since_stays_and_is_listed(
+        self, admin: Staff, caseworker: Staff, database: Postgres
+    ) -> None:
+        done = await imported(admin, csv_of(AMINA, FATOU, "Zoe;600111333;;;;;"))
+        found = {c.name: c.id for c in (await clients.list_clients(admin)).items}
+        await client_edits.update_client(caseworker, found["Fatou Diallo"], {"notes": "Llamada"})
+        await deliver(write(AMINA_WRITES, "Hola"))  # type: ignore[arg-type]
+        await clients.get_client(caseworker, found["Zoe"])
+        await jobs.undo(admin, done.id)
+        await work()
+        undone = await jobs.get(admin, done.id)
+        assert undone.undo_counts == {"removed": 1, "restored": 0, "kept": 2}
+        assert [row[0] for row in people(database)] == ["Amina Haddad", "Fatou Diallo"]
+        kept = await report.kept(admin, done.id)
+        assert {person.name for person in kept} == {"Amina Haddad", "Fatou Diallo"}
+
+    async def test_only_what_was_changed_of_an_updated_client_counts(
+        self, admin: Staff, caseworker: Staff, database: Postgres
+    ) -> None:
+        await imported(admin, csv_of("Amina;600111222;;;;;", "Zoe;600111333;;;;;"))
+        done = await imported(
+            admin,
+            csv_of("Amina;600111222;;;;Nota;", "Zoe;600111333;;;;Nota;"),
+            existing="fill",
+        )
+        found = {c.name: c.id for c in (await clients.list_clients(admin)).items}
+        await client_edits.update_client(caseworker, found["Amina"], {"notes": "Mía"})
+        await client_edits.update_client(caseworker, found["Zoe"], {"language": "fr"})
+        await jobs.undo(admin, done.id)
+        await work()
+        assert [(row[0], row[6]) for row in people(database)] == [("Amina", "Mía"), ("Zoe", None)]
+
+    async def test_only_once(self, admin: Staff) -> None:
+        done = await imported(admin, csv_of(AMINA))
+        await jobs.undo(admin, done.id)
+        await work()
+        with pytest.raises(Conflict, match="not_now"):
+            await jobs.undo(admin, done.id)
+
+
+class TestPrivacy:
+    async def test_whoever_is_erased_is_in_no_file_any_more(
+        self, admin: Staff, database: Postgres
+    ) -> None:
+        done = await imported(admin, csv_of(AMINA, FATOU))
+        waiting = await judged(admin, csv_of("Amina otra vez;600111222;;;;Nota;", "Zoe;;;;;;"))
+        unread = await upload(admin, csv_of(AMINA))
+        found = {c.name: c.id for c in (await clients.list_clients(admin)).items}
+        await erasures.erase(admin, found["Amina Haddad"], reason="request")
+        with database.connect() as connection:
+            for table in ("import_lines", "import_rows", "import_chunks"):
+                rows = connection.execute(f"select t::text from {table} t".encode()).fetchall()  # noqa: S608
+                assert not any("600111222" in str(row) or "Amina" in str(row) for row in rows)
+        assert set(results(database, done.id)) == {3}
+        for gone in (waiting.id, unread):
+            told = await jobs.get(admin, gone)
+            assert (told.state, told.problem) == ("failed", "person_erased")
+        for _ in range(200):
+            if not await erasures.prove_next(SYSTEM):
+                break
+        [proof] = await erasures.list_erasures(admin)
+        assert proof.rows_verified_at is not None
+        assert proof.leftovers == {}
+
+    async def test_files_and_rows_are_gone_after_thirty_days(
+        self, admin: Staff, database: Postgres
+    ) -> None:
+        done = await imported(admin, csv_of(AMINA))
+        later = datetime.now(UTC) + timedelta(days=31)
+        while await retention.run_due(SYSTEM, now=later):
+            pass
+        found = await jobs.get(admin, done.id)
+        assert found.is_content_removed
+        assert not found.can_undo
+        with pytest.raises(Conflict):
+            await jobs.undo(admin, done.id)
+        with database.connect() as connection:
+            left = connection.execute(
+                "select (select count(*) from import_rows), (select count(*) from import_lines)"
+            ).fetchone()
+        assert left == (0, 0)
+        assert len(people(database)) == 1
+
+    async def test_nobody_keeps_them_longer(self, admin: Staff) -> None:
+        with pytest.raises(Invalid):
+            await retention.set_rule(admin, "imports", 31, True)
+
+    async def test_only_admins(self, caseworker: Staff) -> None:
+        with pytest.raises(Forbidden):
+            await upload(caseworker, csv_of(AMINA))
+
+    async def test_the_file_itself_is_not_kept_once_it_is_written(
+        self, admin: Staff, database: Postgres
+    ) -> None:
+        await imported(admin, csv_of(AMINA))
+        with database.connect() as connection:
+            left = connection.execute("select count(*) from import_chunks").fetchone()
+        assert left == (0,)
+
+
+async def test_the_same_file_with_a_result_for_each_row(admin: Staff, database: Postgres) -> None:
+    found = await judged(admin, csv_of(AMINA, "Mal;12;=1+1;;;;"))
+
+    def words(result: str, problems: list[str], other: int | None) -> tuple[str, str]:
+        return result or "Resultado", ",".join(problems) or "ok"
+
+    parts = [part async for part in await report.result_file(admin, found.id, words)]
+    told = b"".join(parts).decode("utf-8-sig").splitlines()
+    assert told == [
+        "Nombre;Teléfono;Correo electrónico;Perfil;NIE;Notas;Idioma;Resultado;ok",
+        "Amina Haddad;600 111 222;amina@example.org;asilo;X1234567L;Cita el lunes;árabe;new;ok",
+        "Mal;12;'=1+1;;;;;invalid;email:formula,phone:not_a_phone",
+    ]

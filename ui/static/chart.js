@@ -1,0 +1,93 @@
+// A chart in the colours of the page. The figure names tokens by placeholders (ui/components/charts.py);
+// they become what the tokens are in this theme, and again whenever the theme changes.
+//
+// `links` holds, for each trace, the address behind each of its points.
+
+const PIXELS_OF_PNG = 2; // twice the size on screen, so that it can be printed
+
+export default {
+  template: `<div class="ac-chart-place"><div ref="chart" class="ac-chart-drawing"></div></div>`,
+  props: {
+    options: Object, // the figure: data and layout
+    tokens: Object, // placeholder colour -> token
+    links: Array,
+  },
+  async mounted() {
+    const { Plotly } = await import("nicegui-plotly");
+    if (!this.$refs.chart) return;
+    this.plotly = Plotly;
+    await this.draw();
+    this.$refs.chart.on("plotly_click", (event) => this.open(event));
+    this.theme = new MutationObserver(() => this.draw());
+    this.theme.observe(document.body, { attributes: true, attributeFilter: ["class"] });
+    this.system = matchMedia("(prefers-color-scheme: dark)");
+    this.redraw = () => this.draw();
+    this.system.addEventListener("change", this.redraw);
+    addEventListener("beforeprint", this.redraw);
+    addEventListener("afterprint", this.redraw);
+    this.size = new ResizeObserver(() => Plotly.Plots.resize(this.$refs.chart));
+    this.size.observe(this.$el);
+  },
+  beforeUnmount() {
+    this.theme?.disconnect();
+    this.size?.disconnect();
+    this.system?.removeEventListener("change", this.redraw);
+    removeEventListener("beforeprint", this.redraw);
+    removeEventListener("afterprint", this.redraw);
+    if (this.plotly && this.$refs.chart) this.plotly.purge(this.$refs.chart);
+  },
+  methods: {
+    update() {
+      if (this.plotly) this.draw();
+    },
+    draw() {
+      const { data, layout } = this.coloured(JSON.parse(JSON.stringify(this.options)));
+      return this.plotly.react(this.$refs.chart, data, layout, {
+        displayModeBar: false,
+        responsive: false,
+        scrollZoom: false,
+      });
+    },
+    // Computed, because a token holds both themes.
+    coloured(figure) {
+      const probe = document.createElement("span");
+      this.$el.append(probe);
+      const colours = {};
+      for (const [placeholder, token] of Object.entries(this.tokens)) {
+        probe.style.color = `var(${token})`;
+        colours[placeholder] = getComputedStyle(probe).color;
+      }
+      const font = getComputedStyle(this.$el).fontFamily;
+      probe.remove();
+      const walk = (value) => {
+        if (typeof value === "string") return colours[value] ?? value;
+        if (Array.isArray(value)) return value.map(walk);
+        if (value && typeof value === "object")
+          return Object.fromEntries(Object.entries(value).map(([key, part]) => [key, walk(part)]));
+        return value;
+      };
+      const found = walk(figure);
+      found.layout.font = { ...found.layout.font, family: font };
+      return found;
+    },
+    open(event) {
+      const point = event.points?.[0];
+      const address = point && this.links?.[point.curveNumber]?.[point.pointNumber];
+      if (address) location.assign(address);
+    },
+    async save(name) {
+      if (!this.plotly) return;
+      const { offsetWidth: width, offsetHeight: height } = this.$refs.chart;
+      const picture = await this.plotly.toImage(this.$refs.chart, {
+        format: "png",
+        width,
+        height,
+        scale: PIXELS_OF_PNG,
+      });
+      const link = document.createElement("a");
+      link.href = picture;
+      link.download = name;
+      link.click();
+    },
+  },
+};

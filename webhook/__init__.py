@@ -1,0 +1,1 @@
+"""Meta's side of the house: what WhatsApp asks of us, what it delivers and what that says."""
