@@ -25,12 +25,14 @@ START_SECONDS = 60
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A browser on a machine that is busy with other tests may miss a beat: once more, and no more.
+    """One worker a module, because a module has one app and one browser.
 
+    A browser on a machine that is busy with other tests may miss a beat: once more, and no more.
     The report names every test that needed it (R).
     """
     for item in items:
         if item.path.is_relative_to(Path(__file__).parent):
+            item.add_marker(pytest.mark.xdist_group(f"browser-{item.path.stem}"))
             item.add_marker(pytest.mark.flaky(reruns=1))
 
 

@@ -15,8 +15,6 @@ from services.simulator.bodies import DEMO_NUMBER, Sender
 from tests.browser.conftest import RunningApp, sign_in
 
 # One browser at a time: two would only wait for each other.
-pytestmark = pytest.mark.xdist_group("browser")
-
 #: Milliseconds for something to come back from WhatsApp; what is promised is less.
 SOON = 20_000
 _numbers = itertools.count(34_622_000_001)

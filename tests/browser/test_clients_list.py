@@ -14,8 +14,6 @@ from services.simulator.bodies import DEMO_NUMBER, Sender
 from tests.browser.conftest import RunningApp, sign_in
 
 # One browser at a time: two would only wait for each other.
-pytestmark = pytest.mark.xdist_group("browser")
-
 _numbers = itertools.count(34_622_000_001)
 #: A message every ten seconds, all of them this last hour: the order is never in doubt.
 _times = (datetime.now(UTC) - timedelta(hours=1) + timedelta(seconds=10 * n) for n in range(300))

@@ -15,8 +15,6 @@ from services.simulator.bodies import DEMO_NUMBER, Sender
 from tests.browser.conftest import RunningApp, sign_in
 
 # One browser at a time: two would only wait for each other.
-pytestmark = pytest.mark.xdist_group("browser")
-
 PAGE = 50
 A_MOMENT = 600  # milliseconds; longer than it takes until what is in view counts as seen
 _numbers = itertools.count(34_611_000_001)

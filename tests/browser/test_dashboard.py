@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
@@ -11,6 +12,13 @@ from services.simulator.bodies import DEMO_NUMBER, Sender
 from tests.browser.conftest import RunningApp, sign_in
 
 PHONE = {"width": 390, "height": 844}
+
+
+@pytest.fixture
+def two_people(running_app: RunningApp) -> None:
+    """Amina, who asks for asylum, and Chen, who greets."""
+    somebody_writes(running_app, "Amina", "34600111001", "quiero pedir asilo")
+    somebody_writes(running_app, "Chen", "34600111002", "Buenos días")
 
 
 def somebody_writes(app: RunningApp, name: str, wa_id: str, words: str) -> None:
@@ -23,9 +31,8 @@ def no_violations(page: Page) -> None:
     assert found.violations_count == 0, found.generate_report()
 
 
-def test_from_a_number_to_its_people(running_app: RunningApp, page: Page, tmp_path: Path) -> None:
-    somebody_writes(running_app, "Amina", "34600111001", "quiero pedir asilo")
-    somebody_writes(running_app, "Chen", "34600111002", "Buenos días")
+@pytest.mark.usefixtures("two_people")
+def test_from_a_number_to_its_people(page: Page, tmp_path: Path) -> None:
     sign_in(page)
     page.goto("/dashboard")
     expect(page.get_by_role("heading", level=1, name="Panel")).to_be_visible()
@@ -66,7 +73,8 @@ def test_from_a_number_to_its_people(running_app: RunningApp, page: Page, tmp_pa
     assert picture.read_bytes().startswith(b"\x89PNG")
 
 
-def test_the_theme_changes_under_a_drawing(running_app: RunningApp, page: Page) -> None:
+@pytest.mark.usefixtures("two_people")
+def test_the_theme_changes_under_a_drawing(page: Page) -> None:
     sign_in(page)
     page.goto("/dashboard")
     grid = page.locator(".ac-chart").first.locator("g.ygrid path, path.ygrid").first
@@ -80,7 +88,8 @@ def test_the_theme_changes_under_a_drawing(running_app: RunningApp, page: Page) 
     )
 
 
-def test_anybody_can_read_it(running_app: RunningApp, page: Page) -> None:
+@pytest.mark.usefixtures("two_people")
+def test_anybody_can_read_it(page: Page) -> None:
     sign_in(page)
     for scheme in ("light", "dark"):
         page.emulate_media(color_scheme=scheme)
@@ -95,7 +104,8 @@ def test_anybody_can_read_it(running_app: RunningApp, page: Page) -> None:
     no_violations(page)
 
 
-def test_small_numbers_are_not_on_paper(running_app: RunningApp, page: Page) -> None:
+@pytest.mark.usefixtures("two_people")
+def test_small_numbers_are_not_on_paper(page: Page) -> None:
     sign_in(page)
     page.goto("/dashboard")
     page.get_by_role("link", name="Para imprimir").click()
@@ -105,9 +115,7 @@ def test_small_numbers_are_not_on_paper(running_app: RunningApp, page: Page) -> 
     expect(page.get_by_role("navigation", name=re.compile("Men"))).to_be_hidden()
 
 
-def test_days_that_are_no_period_are_said_beside_the_field(
-    running_app: RunningApp, page: Page
-) -> None:
+def test_days_that_are_no_period_are_said_beside_the_field(page: Page) -> None:
     sign_in(page)
     page.goto("/dashboard?from=2026-11-20&to=2026-11-01")
     expect(page.locator(".ac-field-error")).to_be_visible()

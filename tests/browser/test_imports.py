@@ -12,8 +12,6 @@ from playwright.sync_api import Page, expect
 from tests.browser.conftest import sign_in
 
 # One browser at a time: two would only wait for each other.
-pytestmark = pytest.mark.xdist_group("browser")
-
 #: Work in the background on a busy machine (milliseconds).
 PATIENCE = 30_000
 

@@ -11,8 +11,6 @@ from services.simulator.bodies import DEMO_NUMBER, Sender
 from tests.browser.conftest import RunningApp, sign_in
 
 # One browser at a time: two would only wait for each other.
-pytestmark = pytest.mark.xdist_group("browser")
-
 NADIA = Sender("34600000421", profile_name="Nadia Prueba <img src=x onerror=alert(1)>")
 MOUSSA = Sender("221700000422", profile_name="Moussa Démba")
 PAGES = ("/", "/clients", "/settings/deliveries", "/simulator")

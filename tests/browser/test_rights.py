@@ -14,8 +14,6 @@ from services.simulator.bodies import DEMO_NUMBER, Sender
 from tests.browser.conftest import RunningApp, sign_in
 
 # One browser at a time: two would only wait for each other.
-pytestmark = pytest.mark.xdist_group("browser")
-
 _numbers = itertools.count(34_622_000_001)
 
 

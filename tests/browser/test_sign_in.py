@@ -26,8 +26,6 @@ from ui import login
 from ui.assets import MOUNT, Assets
 
 # One browser at a time: two would only wait for each other.
-pytestmark = pytest.mark.xdist_group("browser")
-
 OMAR = "omar.benali@acogida.example"
 PASSWORD = "una frase que nadie adivina"
 NO_ICON = HTMLResponse("<!doctype html><title>in</title><link rel=icon href=data:,><h1>Dentro</h1>")

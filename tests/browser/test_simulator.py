@@ -7,10 +7,8 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.conftest import RunningApp, sign_in
 
+
 # One browser at a time: two would only wait for each other.
-pytestmark = pytest.mark.xdist_group("browser")
-
-
 def open_simulator(page: Page, person: str) -> None:
     """Take the phone of somebody of the demo."""
     sign_in(page)
