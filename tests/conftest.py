@@ -1,13 +1,15 @@
 """What every test may use: a real Postgres, one database a worker, empty at the start of a test."""
 
 import os
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 import psycopg
 import pytest
 from sqlalchemy import URL, make_url
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from db import embedded, engine, migrate
 from services import keys, sessions
@@ -54,8 +56,32 @@ def postgres(cluster: URL, tmp_path_factory: pytest.TempPathFactory, worker_id: 
         return Postgres(owner, migrate.runtime_login(owner, TEST_SECRET))
 
 
+@pytest.fixture(scope="session")
+def statements_compiled_once() -> Iterator[None]:
+    """One engine an address for all tests of this worker; each has its own pool.
+
+    What an engine keeps beside its pool are compiled statements, and compiling them anew would
+    take most of a test's time.
+    """
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(engine, "create_async_engine", _engine_of())
+        yield
+
+
+def _engine_of() -> Callable[..., AsyncEngine]:
+    engines: dict[tuple[URL, int], AsyncEngine] = {}
+
+    def create(url: URL, **options: Any) -> AsyncEngine:
+        key = (url, options["pool_size"])
+        if key not in engines:
+            engines[key] = create_async_engine(url, **options)
+        return engines[key]
+
+    return create
+
+
 @pytest.fixture
-async def database(postgres: Postgres) -> AsyncIterator[Postgres]:
+async def database(postgres: Postgres, statements_compiled_once: None) -> AsyncIterator[Postgres]:
     """An empty database with the app's connection pool on it."""
     with postgres.connect() as connection:
         empty(connection)

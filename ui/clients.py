@@ -2,7 +2,7 @@
 
 import asyncio
 
-from nicegui import background_tasks, context, ui
+from nicegui import context, ui
 
 from services.clients import ClientDetail, ClientPage, list_clients
 from services.permissions import Permission, may
@@ -18,10 +18,9 @@ from ui.components.states import empty_state, skeleton_rows
 from ui.gate import current_staff, signed_in, still_signed_in
 from ui.i18n import _
 from ui.layout import frame
+from ui.patience import patiently
 from ui.rail import is_offered
 
-#: The page waits this long for the first answer before it shows a skeleton instead (seconds).
-_PATIENCE = 0.4
 #: At most this many reloads per second for live updates, over all open lists of this process.
 _RELOADS_PER_SECOND = 40
 #: The words for "5 min ago" are brought up to date this often (seconds).
@@ -75,13 +74,7 @@ class ClientList:
         client.on_delete(lambda: _open_lists.discard(client.id))
         live.clients_changed.subscribe(self._on_change)
         ui.timer(_CLOCK, self._tell_time, immediate=False)
-        loading = background_tasks.create(
-            self._load(), name="client list", handle_exceptions=False, context=client
-        )
-        await asyncio.wait({loading}, timeout=_PATIENCE)
-        if not loading.done():
-            await client.connected()
-        await loading
+        await patiently(self._load())
 
     @signed_in
     async def _ask(self, change: Change, *, typing: bool = False) -> None:

@@ -8,6 +8,7 @@ from uuid import UUID
 from nicegui import context, ui
 
 from services import assignments, inbox, labels
+from services.actors import Staff
 from services.inbox import Counts, InboxItem, View
 from ui import inbox_news, live
 from ui.assets import asset
@@ -17,11 +18,12 @@ from ui.components.inbox_list import InboxList
 from ui.components.inbox_tools import Change, InboxTools, view_name
 from ui.components.markup import NOTHING, Html, join
 from ui.components.open_client import OpenClient, open_client, prepare_page
-from ui.components.states import empty_state
+from ui.components.states import empty_state, skeleton_rows
 from ui.gate import current_staff, signed_in, still_signed_in
 from ui.i18n import N_, _
 from ui.inbox_query import InboxQuery
 from ui.layout import frame
+from ui.patience import patiently
 from ui.rail import is_offered
 
 #: How long somebody waits, and how much is left of the 24 hours, is brought up to date this often
@@ -42,17 +44,28 @@ async def inbox_page() -> None:
     staff = current_staff()
     prepare_page()
     ui.add_head_html(f'<link rel="stylesheet" href="{asset("inbox.css")}">')
-    page, counts, known, people = await asyncio.gather(
+    with frame(_("Inbox"), section="inbox", heading=False):
+        skeleton = show(skeleton_rows(12, _("Loading conversations")))
+        page, counts, known, people = await patiently(_first_look(staff, query))
+        skeleton.delete()
+        opened = Inbox(query, page, counts)
+        opened.build(known, people)
+        if query.client:
+            await patiently(opened.open(query.client))
+
+
+_FirstLook = tuple[inbox.InboxPage, Counts, list[labels.Label], list[assignments.Colleague]]
+
+
+async def _first_look(staff: Staff, query: InboxQuery) -> _FirstLook:
+    """All that the page shows at first, asked for at once."""
+    found: _FirstLook = await asyncio.gather(
         inbox.read_inbox(staff, query.view, wanted=query.filter),
         inbox.count_views(staff),
         labels.list_labels(staff),
         assignments.colleagues(staff),
     )
-    with frame(_("Inbox"), section="inbox", heading=False):
-        opened = Inbox(query, page, counts)
-        opened.build(known, people)
-        if query.client:
-            await opened.open(query.client)
+    return found
 
 
 class Inbox:

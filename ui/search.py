@@ -12,12 +12,13 @@ from ui.components.avatars import avatar
 from ui.components.elements import show
 from ui.components.icons import icon
 from ui.components.markup import NOTHING, Html, join, tag
-from ui.components.states import empty_state
+from ui.components.states import empty_state, skeleton_rows
 from ui.components.whatsapp_text import without_reordering
 from ui.formats import day_and_time, exact, phone
 from ui.gate import current_staff
 from ui.i18n import _
 from ui.layout import frame, page_head
+from ui.patience import patiently
 
 PATH = "/search"
 
@@ -41,7 +42,9 @@ async def search_page() -> None:
             if not words.strip():
                 show(_nothing_asked())
                 return
-            answer = await search_messages(current_staff(), words, page=number)
+            skeleton = show(skeleton_rows(8, _("Searching all messages")))
+            answer = await patiently(search_messages(current_staff(), words, page=number))
+            skeleton.delete()
             show(results(answer)) if answer.items else show(_nothing_found())
             show(_pages(words, answer)).classes("ac-contents")
 
