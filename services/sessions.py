@@ -2,6 +2,7 @@
 
 import hashlib
 import secrets
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Literal
@@ -97,43 +98,24 @@ async def staff_of(token: str, *, touch: bool = True) -> Staff | None:
     `touch=False` is for what a page does by itself, which must not keep the session of somebody who
     went home alive.
     """
-    sessions = staff_sessions.c
     async with begin(SYSTEM) as connection:
-        row = (
-            (
-                await connection.execute(
-                    select(
-                        staff,
-                        staff_preferences.c.language,
-                        staff_preferences.c.theme,
-                        staff_preferences.c.rail_collapsed,
-                        sessions.provider,
-                        sessions.assurance,
-                        (sessions.last_seen_at < func.now() - _SEEN_EVERY).label("stale"),
-                    )
-                    .select_from(staff_sessions)
-                    .join(staff, staff.c.id == sessions.staff_id)
-                    .outerjoin(staff_preferences, staff_preferences.c.staff_id == staff.c.id)
-                    .where(
-                        sessions.token_sha256 == _digest(token),
-                        *_alive(),
-                        sessions.awaits_second_factor.is_(False),
-                        staff.c.active,
-                    )
-                )
-            )
-            .mappings()
-            .one_or_none()
-        )
-        if row is None or _owes_second_factor(row):
+        row = (await _open_rows(connection, [token])).get(token)
+        if row is None:
             return None
         if touch and row["stale"]:
             await connection.execute(
                 update(staff_sessions)
-                .where(sessions.token_sha256 == _digest(token))
+                .where(staff_sessions.c.token_sha256 == _digest(token))
                 .values(last_seen_at=func.now())
             )
         return _staff(row)
+
+
+async def staff_of_all(tokens: Collection[str]) -> dict[str, Staff]:
+    """Whose sessions these are, without a sign of life; those that open nothing are left out."""
+    async with begin(SYSTEM) as connection:
+        rows = await _open_rows(connection, tokens)
+    return {token: _staff(row) for token, row in rows.items()}
 
 
 async def why_over(token: str) -> WhyOver | None:
@@ -345,6 +327,38 @@ async def _end(
     for owner in set(ended):
         await changes.announce_sessions(connection, owner)
     return len(ended)
+
+
+async def _open_rows(connection: AsyncConnection, tokens: Collection[str]) -> dict[str, RowMapping]:
+    """The people behind these tokens, by token: of sessions that open something today."""
+    sessions = staff_sessions.c
+    digests = {_digest(token): token for token in tokens}
+    rows = await connection.execute(
+        select(
+            staff,
+            staff_preferences.c.language,
+            staff_preferences.c.theme,
+            staff_preferences.c.rail_collapsed,
+            sessions.token_sha256,
+            sessions.provider,
+            sessions.assurance,
+            (sessions.last_seen_at < func.now() - _SEEN_EVERY).label("stale"),
+        )
+        .select_from(staff_sessions)
+        .join(staff, staff.c.id == sessions.staff_id)
+        .outerjoin(staff_preferences, staff_preferences.c.staff_id == staff.c.id)
+        .where(
+            sessions.token_sha256.in_(list(digests)),
+            *_alive(),
+            sessions.awaits_second_factor.is_(False),
+            staff.c.active,
+        )
+    )
+    return {
+        digests[bytes(row["token_sha256"])]: row
+        for row in rows.mappings()
+        if not _owes_second_factor(row)
+    }
 
 
 def _alive() -> tuple[ColumnElement[bool], ...]:

@@ -13,7 +13,7 @@ was deactivated or signed out elsewhere stops at the next click, and learns noth
 import asyncio
 import functools
 from collections import Counter
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import replace
 from typing import Any, ParamSpec, TypeVar
 from urllib.parse import parse_qs, quote, urlsplit
@@ -36,6 +36,7 @@ from services.imports.files import MAX_BYTES
 from services.permissions import Permission, may, refuse
 from ui.i18n import Language, known_language, preferred_language
 from ui.page_policy import secured
+from ui.session_checks import staff_behind
 from ui.sockets import guard_sockets
 
 __all__ = [
@@ -211,7 +212,8 @@ class Gate:
         connection = HTTPConnection(scope)
         # A socket comes back, and a page asks whether it is still let in, without anybody's doing.
         by_itself = scope["type"] == "websocket" or scope["method"] == "HEAD"
-        staff = await _staff_of(connection, touch=not by_itself)
+        read = functools.partial(sessions.staff_of, touch=not by_itself)
+        staff = await _staff_of(connection, read)
         if scope["path"].startswith((_SOCKETS, _UPLOADS)):
             if staff is None or not self._belongs(connection, staff):
                 log.warning("gate.refused", kind=scope["type"])
@@ -271,7 +273,9 @@ async def _is_still_there(*, touch: bool) -> bool:
     """Read the person of this page again; one who is no longer signed in is led to the sign-in."""
     page = context.client
     before: Staff = page.request.state.staff
-    staff = await _staff_of(page.request, touch=touch)
+    # What a page does by itself, all pages do at once.
+    read = functools.partial(sessions.staff_of, touch=True) if touch else staff_behind
+    staff = await _staff_of(page.request, read)
     if staff is None or staff.id != before.id:
         ui.navigate.to(sign_in_address(page.request))
         return False
@@ -279,10 +283,12 @@ async def _is_still_there(*, touch: bool) -> bool:
     return True
 
 
-async def _staff_of(connection: HTTPConnection, *, touch: bool) -> Staff | None:
+async def _staff_of(
+    connection: HTTPConnection, read: Callable[[str], Awaitable[Staff | None]]
+) -> Staff | None:
     """Who asks. Which language they want, the browser says where they have not."""
     token = connection.cookies.get(sessions.COOKIE)
-    staff = await sessions.staff_of(token, touch=touch) if token else None
+    staff = await read(token) if token else None
     return replace(staff, language=language_of(connection, staff)) if staff else None
 
 

@@ -13,7 +13,7 @@ from services.inbox import Counts, InboxItem, View
 from ui import inbox_news, live
 from ui.assets import asset
 from ui.components.elements import show
-from ui.components.inbox_items import item, items
+from ui.components.inbox_items import item
 from ui.components.inbox_list import InboxList
 from ui.components.inbox_tools import Change, InboxTools, view_name
 from ui.components.markup import NOTHING, Html, join
@@ -206,14 +206,17 @@ class Inbox:
 
     def _remember(self, found: Sequence[InboxItem]) -> Html:
         """Their markup, noted as shown."""
-        me = current_staff().id
         view, now = self._query.view, datetime.now(UTC)
-        for one in found:
-            markup = item(one, view, now=now)
-            self._shown[one.id] = _look(one, view, markup)
-            if one.assigned_to == me:
-                self._mine.add(one.id)
-        return items(found, view, now=now)
+        markup = [item(one, view, now=now) for one in found]
+        for one, looks in zip(found, markup, strict=True):
+            self._note(one, looks)
+        return join(markup)
+
+    def _note(self, one: InboxItem, markup: Html) -> None:
+        """It is on screen, and looks like this."""
+        self._shown[one.id] = _look(one, self._query.view, markup)
+        if one.assigned_to == current_staff().id:
+            self._mine.add(one.id)
 
     def _show_emptiness(self) -> None:
         self._empty.content = (NOTHING if self._shown else _nothing_here(self._query)).source
@@ -263,7 +266,8 @@ class Inbox:
         came = [one for one, _markup in put if one.id not in self._shown]
         for id in gone:
             self._shown.pop(id, None)
-        self._remember([one for one, _markup in put])
+        for one, markup in put:
+            self._note(one, markup)
         said = _("The list has changed.") if came else ""
         self._list.change(join(markup for _one, markup in put), gone, said=said)
         self._show_emptiness()

@@ -97,8 +97,9 @@ async def _check(pages: Iterable[Client]) -> None:
     by_token: dict[str | None, list[Client]] = {}
     for page in pages:
         by_token.setdefault(page.request.cookies.get(sessions.COOKIE), []).append(page)
+    found = await sessions.staff_of_all([token for token in by_token if token])
     for token, opened in by_token.items():
-        staff = await sessions.staff_of(token, touch=False) if token else None
+        staff = found.get(token) if token else None
         for page in opened:
             state = page.request.state
             if page.is_deleted or getattr(state, "is_over", False):

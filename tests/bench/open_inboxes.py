@@ -98,8 +98,8 @@ async def _open(app: FastAPI, pages: int) -> None:
             headers = {"cookie": f"{sessions.COOKIE}={tokens[n % len(tokens)]}"}
             answer = await browser.get("/", headers=headers)
             answer.raise_for_status()
-    for n, client in enumerate(Client.instances.values()):
-        client.tab_id = f"bench-{n}"
+    for n, client in enumerate(list(Client.instances.values())):
+        await client.handle_handshake(f"socket-{n}", f"tab-{n}", None, f"document-{n}", None)
 
 
 async def _write(n: int, *, minutes: float) -> None:

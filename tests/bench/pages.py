@@ -48,7 +48,7 @@ def _measure(folder: Path, pages: int) -> dict[str, float]:
     answer = subprocess.run(
         [sys.executable, "-m", "tests.bench.open_inboxes", str(folder), str(pages), str(MESSAGES)],
         check=True,
-        capture_output=True,
+        stdout=subprocess.PIPE,
         text=True,
     )
     found: dict[str, float] = json.loads(answer.stdout.splitlines()[-1])

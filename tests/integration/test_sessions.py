@@ -1,5 +1,7 @@
 """A session belongs to one active member of staff, and ends when it should."""
 
+import asyncio
+from collections.abc import Collection
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
@@ -14,6 +16,7 @@ from services.adapters.identity import Identity, Tokens
 from services.errors import Forbidden, NotFound
 from services.sessions import Browser
 from tests.support import SYSTEM, Postgres, sign_in_demo
+from ui.session_checks import staff_behind
 
 LUCIA = "lucia.ferrer@acogida.example"
 DESK = Browser("10.0.0.9", "A desk")
@@ -125,6 +128,37 @@ async def test_to_look_without_touching_is_no_sign_of_life(token: str, database:
             "select now() - last_seen_at > interval '59 minutes' from staff_sessions"
         ).fetchone()
     assert row == (True,)
+
+
+async def test_many_are_read_together_and_what_is_over_opens_nothing(
+    token: str, database: Postgres
+) -> None:
+    other = await sign_in_demo("carmen.ortiz@acogida.example")
+    assert other is not None
+    found = await sessions.staff_of_all([token, other, "of-nobody"])
+    assert set(found) == {token, other}
+    assert found[token] == await sessions.staff_of(token)
+    with database.connect() as connection:
+        connection.execute("update staff set active = false where id = %s", (found[other].id,))
+    assert set(await sessions.staff_of_all([token, other])) == {token}
+    assert await sessions.staff_of_all([]) == {}
+
+
+async def test_pages_that_ask_at_once_are_answered_by_one_look(
+    token: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read, looks = sessions.staff_of_all, []
+
+    async def counted(tokens: Collection[str]) -> dict[str, Staff]:
+        looks.append(set(tokens))
+        return await read(tokens)
+
+    monkeypatch.setattr(sessions, "staff_of_all", counted)
+    answers = await asyncio.gather(*(staff_behind(t) for t in [token, "of-nobody"] * 10))
+    assert looks == [{token, "of-nobody"}]
+    assert answers == [await sessions.staff_of(token), None] * 10
+    assert await staff_behind(token) is not None
+    assert len(looks) == 2, "an answer is not kept for later"
 
 
 async def test_one_that_awaits_a_second_factor_opens_nothing_and_soon_ends(

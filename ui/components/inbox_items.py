@@ -7,25 +7,19 @@ What `static/inbox.js` reads from it:
     a[data-ac-row]     leads to it
 """
 
-from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from services.inbox import SOON, InboxItem, View, order_of
 from ui.components.avatars import avatar
 from ui.components.icons import icon
 from ui.components.label_tags import team_labels
-from ui.components.markup import Html, join, tag
+from ui.components.markup import Html, tag
 from ui.components.message_words import TYPE_ICONS, type_name
 from ui.components.whatsapp_text import without_reordering
 from ui.formats import day_and_time, exact, number, phone, relative
 from ui.i18n import _, ngettext
 
 _MOST_LABELS = 2
-
-
-def items(found: Sequence[InboxItem], view: View, *, now: datetime | None = None) -> Html:
-    """The conversations of a view, in the order given."""
-    return join([item(one, view, now=now) for one in found])
 
 
 def item(one: InboxItem, view: View, *, now: datetime | None = None) -> Html:
