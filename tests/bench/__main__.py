@@ -1,7 +1,7 @@
 """`make bench`: what is fast enough, as ratios to named baselines, in one table.
 
 BENCH_ONLY=accept,drain,... picks some. BENCH_CLIENTS and BENCH_RUNS make the client list
-smaller, BENCH_MESSAGES the dashboard, BENCH_DATA_DIR keeps the list's database for the next run,
+smaller, BENCH_MESSAGES the dashboard, BENCH_DATA_DIR keeps the databases of both for the next run,
 BENCH_PLANS is where plans go.
 """
 

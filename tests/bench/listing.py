@@ -25,14 +25,12 @@ from services import keys, sessions, staff
 from services.actors import Staff, System
 from services.clients import COUNT_CAP, ClientPage, list_clients
 from tests.bench.plans import plans_of
-from tests.bench.population import COMMON_NAME, RARE_NAME, RARE_STATUS, populate
+from tests.bench.population import COMMON_NAME, RARE_NAME, RARE_STATUS, kept, populate
 from tests.bench.report import Line
 from tests.support import sign_in_demo
 
 CLIENTS = int(os.environ.get("BENCH_CLIENTS", "1000000"))
 RUNS = int(os.environ.get("BENCH_RUNS", "200"))
-#: Where the clients are kept for the next run; unset, they are made anew and thrown away.
-KEPT = os.environ.get("BENCH_DATA_DIR")
 #: Where the plans of what missed its target are written.
 PLANS = Path(os.environ.get("BENCH_PLANS", f"{tempfile.gettempdir()}/acogida-bench-plans.txt"))
 TARGET = 1.5
@@ -119,15 +117,10 @@ CASES = (
 
 def measure(folder: Path) -> list[Line]:
     """Fill a database, then ask it everything in turn."""
-    server, owner = embedded.start(Path(KEPT) if KEPT else folder / "listing")
+    server, owner = embedded.start(kept(folder) / "listing")
     try:
         migrate.upgrade(owner)
-        if (there := _count(owner)) != CLIENTS:
-            if there:
-                raise RuntimeError(f"BENCH_DATA_DIR holds {there:,} clients, not {CLIENTS:,}")
-            start = time.monotonic()
-            populate(_dsn(owner), CLIENTS)
-            print(f"  {CLIENTS:,} clients made in {time.monotonic() - start:.0f} s", flush=True)
+        populate(_dsn(owner), CLIENTS)
         runtime = migrate.runtime_login(owner, SECRET)
         lines, plans = uvloop.run(_measure(runtime))
     finally:
@@ -218,13 +211,6 @@ async def _somebody() -> Staff:
     person = await sessions.staff_of(token) if token else None
     assert person is not None
     return person
-
-
-def _count(owner: URL) -> int:
-    with psycopg.connect(_dsn(owner)) as connection:
-        row = connection.execute("select count(*) from clients").fetchone()
-        assert row is not None
-        return int(row[0])
 
 
 def _dsn(url: URL) -> str:
