@@ -23,6 +23,7 @@ from tests.bench import (  # noqa: E402
     importing,
     listing,
     pages,
+    responsive,
 )
 from tests.bench.report import Line, machine, show  # noqa: E402
 
@@ -33,6 +34,7 @@ PARTS = {
     "conversation": conversation.measure,
     "listing": listing.measure,
     "importing": importing.measure,
+    "responsive": responsive.measure,
     "dashboard": dashboard.measure,
     "pages": pages.measure,
 }

@@ -5,17 +5,17 @@ needs for each page that is open, by many of each.
 """
 
 import re
-import shutil
 import time
 from pathlib import Path
 from statistics import median
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import httpx
 import psycopg
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from tests.bench.accept import running
+from tests.bench.browsing import chromium, converse, session_cookies, signed_in
 from tests.bench.report import Line
 from tests.load.app import App
 
@@ -25,28 +25,18 @@ VISITS = 12
 OPEN = 60
 PAINT_TARGET, MEMORY_TARGET = 1.3, 1.3
 
-_PERSON = "Omar Benali"
-
 
 def measure(folder: Path) -> list[Line]:
     """Open both pages in turn."""
     with running(App(folder / "conversation")) as app:
         with psycopg.connect(app.postgres(), autocommit=True) as connection:
-            long, short = (_converse(connection, count) for count in (LONG, SHORT))
-        with sync_playwright() as playwright:
-            chromium = shutil.which("chromium") or shutil.which("google-chrome")
-            assert chromium, "this benchmark needs chromium; `make test` installs it"
-            browser = playwright.chromium.launch(
-                executable_path=chromium, args=["--no-sandbox", "--disable-dev-shm-usage"]
-            )
-            try:
-                return [_paint(browser, app, long, short), _memory(browser, app, long, short)]
-            finally:
-                browser.close()
+            long, short = (converse(connection, count) for count in (LONG, SHORT))
+        with chromium() as browser:
+            return [_paint(browser, app, long, short), _memory(browser, app, long, short)]
 
 
 def _paint(browser: Browser, app: App, long: UUID, short: UUID) -> Line:
-    page = _signed_in(browser, app)
+    page = signed_in(browser, app)
     times: dict[UUID, list[float]] = {long: [], short: []}
     for n in range(VISITS + 2):
         for client in (long, short) if n % 2 else (short, long):
@@ -74,10 +64,9 @@ def _visit(page: Page, app: App, client: UUID) -> float:
 
 def _memory(browser: Browser, app: App, long: UUID, short: UUID) -> Line:
     """Pages without a socket are kept for a minute, which is long enough to look at them."""
-    page = _signed_in(browser, app)
-    cookies = {c["name"]: c["value"] for c in page.context.cookies()}
-    page.context.close()
-    with httpx.Client(base_url=f"http://127.0.0.1:{app.port}", cookies=cookies) as client:
+    with httpx.Client(
+        base_url=f"http://127.0.0.1:{app.port}", cookies=session_cookies(browser, app)
+    ) as client:
 
         def grown(by: UUID) -> float:
             before = _resident(app)
@@ -103,33 +92,3 @@ def _resident(app: App) -> int:
     found = re.search(r"VmRSS:\s+(\d+) kB", status)
     assert found
     return int(found[1])
-
-
-def _signed_in(browser: Browser, app: App) -> Page:
-    page = browser.new_context(viewport={"width": 1440, "height": 900}).new_page()
-    page.goto(f"http://127.0.0.1:{app.port}/login")
-    page.get_by_role("button", name=re.compile(_PERSON)).click()
-    page.wait_for_url(lambda url: "/login" not in url)
-    return page
-
-
-def _converse(connection: psycopg.Connection[tuple[object, ...]], count: int) -> UUID:
-    """Somebody with so many messages, of which every third is ours; all are read."""
-    client = uuid4()
-    connection.execute(
-        "insert into clients (id, name, last_inbound_at) values (%s, %s, now())",
-        [client, f"Persona {count}"],
-    )
-    connection.execute(
-        "insert into messages (client_id, phone_number_id, whatsapp_id, direction, type, text,"
-        "  payload, sent_at, status)"
-        " select %(client)s, '106540352242922', 'wamid.' || %(client)s || '.' || n,"
-        "  case when n %% 3 = 0 then 'outbound' else 'inbound' end, 'text',"
-        "  'Mensaje ' || n || ': ' || repeat('palabras y más palabras ', 1 + n %% 5),"
-        "  '{}', now() - (%(count)s - n) * interval '3 minutes',"
-        "  case when n %% 3 = 0 then 'read' else 'received' end"
-        " from generate_series(1, %(count)s) n",
-        {"client": client, "count": count},
-    )
-    connection.execute("analyze messages")
-    return client

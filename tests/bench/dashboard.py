@@ -6,7 +6,6 @@ first number. And the service alone, without the browser's share.
 
 import os
 import re
-import shutil
 import socket
 import subprocess
 import sys
@@ -19,7 +18,7 @@ from statistics import median
 import httpx
 import psycopg
 import uvloop
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page
 from sqlalchemy import URL
 
 from db import embedded, engine, migrate
@@ -29,6 +28,7 @@ from services.analytics import counting
 from services.analytics.hours import WorkingHours
 from services.analytics.summary import summary
 from tests.analytics import MADRID
+from tests.bench.browsing import chromium
 from tests.bench.population import kept, populate, rows_of
 from tests.bench.report import Line
 from tests.support import fresh_database, sign_in_demo
@@ -164,24 +164,21 @@ async def _of_service(runtime: URL) -> list[float]:
 
 def _of_page(urls: dict[str, URL], folder: Path) -> dict[str, list[float]]:
     """Seconds from the address to the first number, by turns."""
-    chromium = shutil.which("chromium") or shutil.which("google-chrome")
-    assert chromium, "the benchmark of the dashboard needs chromium"
     times: dict[str, list[float]] = {name: [] for name in urls}
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=chromium, args=["--no-sandbox", "--disable-dev-shm-usage"]
-        )
-        with _app(urls["empty"], folder / "a") as a, _app(urls["full"], folder / "b") as b:
-            pages = {"empty": browser.new_page(base_url=a), "full": browser.new_page(base_url=b)}
-            for page in pages.values():
-                page.goto("/login")
-                page.get_by_role("button", name=re.compile(staff.DEMO_STAFF[0][1])).click()
-                page.wait_for_url(lambda url: "/login" not in url)
-                _open(page)
-            for n in range(RUNS):
-                for name in sorted(times, reverse=n % 2 == 1):
-                    times[name].append(_open(pages[name]))
-        browser.close()
+    with (
+        chromium() as browser,
+        _app(urls["empty"], folder / "a") as a,
+        _app(urls["full"], folder / "b") as b,
+    ):
+        pages = {"empty": browser.new_page(base_url=a), "full": browser.new_page(base_url=b)}
+        for page in pages.values():
+            page.goto("/login")
+            page.get_by_role("button", name=re.compile(staff.DEMO_STAFF[0][1])).click()
+            page.wait_for_url(lambda url: "/login" not in url)
+            _open(page)
+        for n in range(RUNS):
+            for name in sorted(times, reverse=n % 2 == 1):
+                times[name].append(_open(pages[name]))
     return times
 
 
