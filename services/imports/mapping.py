@@ -179,6 +179,8 @@ class Mapping:
     existing: Existing = "skip"
     #: Write the good rows although others are not; else all or nothing.
     only_valid: bool = False
+    #: Import what was judged without waiting for anybody's word.
+    by_itself: bool = False
 
     @classmethod
     def of(cls, value: dict[str, Any]) -> Self:
@@ -198,6 +200,8 @@ class Mapping:
             for name, said in dict(value.get("defaults", {})).items()
             if name in DEFAULTED and str(said).strip()
         }
+        if "language" in defaults:
+            defaults["language"] = defaults["language"].lower()
         if defaults.get("profile_type", "OTHER") not in PROFILE_TYPES:
             raise ValueError("no such profile type")
         if not re.fullmatch(r"[A-Za-z]{2,3}", defaults.get("language", "es")):
@@ -205,7 +209,14 @@ class Mapping:
         defaults["notes"] = defaults.get("notes", "")[:2_000].replace("\0", "")
         if not defaults["notes"]:
             del defaults["notes"]
-        return cls(tuple(columns), defaults, region, existing, bool(value.get("only_valid", False)))
+        return cls(
+            tuple(columns),
+            defaults,
+            region,
+            existing,
+            only_valid=bool(value.get("only_valid", False)),
+            by_itself=bool(value.get("by_itself", False)),
+        )
 
     def json(self) -> dict[str, Any]:
         """As JSON, for the database."""
@@ -215,6 +226,7 @@ class Mapping:
             "region": self.region,
             "existing": self.existing,
             "only_valid": self.only_valid,
+            "by_itself": self.by_itself,
         }
 
     @property

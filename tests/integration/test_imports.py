@@ -132,6 +132,47 @@ class TestJudging:
         found = await judged(admin, csv_of("Quién;+221771234567;amina@example.org;;;;"))
         assert results(database, found.id) == {2: ("invalid", ["row:two_clients"])}
 
+    @pytest.mark.parametrize("existing", ["skip", "fill", "overwrite"])
+    async def test_so_is_a_row_with_the_phone_of_one_and_the_document_of_another(
+        self, admin: Staff, database: Postgres, existing: str
+    ) -> None:
+        await imported(admin, csv_of(AMINA, "Berta;600111333;;;Y1234567X;;"))
+        found = await judged(admin, csv_of("Quién;600111222;;;y-1234567-x;;"), existing=existing)
+        assert results(database, found.id) == {2: ("invalid", ["row:two_clients"])}
+
+    async def test_and_one_that_says_only_a_document_which_two_people_have(
+        self, admin: Staff, database: Postgres
+    ) -> None:
+        for name in ("Amina", "Berta"):
+            await client_edits.create_client(admin, name=name, passport_or_nie="X1234567L")
+        found = await judged(admin, csv_of("Quién;;;;X1234567L;;"))
+        assert results(database, found.id) == {2: ("invalid", ["row:two_clients"])}
+
+    @pytest.mark.parametrize("said", ["-", "no tiene", "En trámite", "0", "00000000", "N/A"])
+    async def test_nobody_is_the_same_person_for_having_no_document(
+        self, admin: Staff, database: Postgres, said: str
+    ) -> None:
+        await client_edits.create_client(admin, name="Zoe", passport_or_nie=said)
+        content = csv_of(f"Amina;600111222;;;{said};;", f"Berta;600111333;;;{said};;")
+        found = await judged(admin, content)
+        assert results(database, found.id) == {2: ("new", []), 3: ("new", [])}
+
+    async def test_a_language_is_the_same_however_it_is_written(
+        self, admin: Staff, database: Postgres
+    ) -> None:
+        content = csv_of("A;;;;;;ES", "B;;;;;;español", "C;;;;;;es", "D;;;;;;")
+        await imported(admin, content, defaults={"language": "FR"})
+        assert [row[7] for row in people(database)] == ["es", "es", "es", "fr"]
+
+    async def test_a_digit_that_a_spreadsheet_added_is_no_part_of_a_phone(
+        self, admin: Staff, database: Postgres
+    ) -> None:
+        found = await judged(admin, csv_of("A;600111222.0;;;;;", "B;60011122.0;;;;;"))
+        assert results(database, found.id) == {
+            2: ("new", []),
+            3: ("invalid", ["phone:not_a_phone"]),
+        }
+
     async def test_no_column_says_who_it_is_about(self, admin: Staff) -> None:
         import_id = await upload(admin, "x;y\n1;2\n")
         with pytest.raises(Invalid):
@@ -206,6 +247,12 @@ class TestFiles:
     ) -> None:
         found = await judged(admin, content)
         assert (found.state, found.problem, found.problem_row) == ("failed", code, row)
+
+    async def test_a_sample_has_the_lines_that_the_import_has(self, admin: Staff) -> None:
+        content = csv_of("Amina\u2028Haddad;600111222;;;;Una\x0cnota;es")
+        shown = await uploads.sample(admin, await upload(admin, content))
+        assert [row for row, _ in shown.rows] == [2]
+        assert shown.rows[0][1][:2] == ["Amina\u2028Haddad", "600111222"]
 
     async def test_somebody_may_say_otherwise(self, admin: Staff, database: Postgres) -> None:
         content = "Nombre,Teléfono\nBegoña,600111222\n".encode("cp1252")
@@ -417,6 +464,18 @@ class TestInterruptions:
         assert again.counts["duplicate_in_database"] == 1
         assert [row[0] for row in people(database)] == [None]
 
+    async def test_two_imports_of_the_same_people_at_once(
+        self, admin: Staff, database: Postgres
+    ) -> None:
+        one, other = [await judged(admin, csv_of("Amina;;;;X1234567L;;")) for _ in range(2)]
+        for found in (one, other):
+            await jobs.start_import(admin, found.id)
+        await work()
+        again = await jobs.get(admin, other.id)
+        assert (again.state, again.problem) == ("judged", "changed_meanwhile")
+        assert (again.counts["new"], again.counts["unchanged"]) == (0, 1)
+        assert [row[5] for row in people(database)] == ["X1234567L"]
+
     async def test_somebody_edited_a_client_meanwhile(
         self, admin: Staff, database: Postgres
     ) -> None:
@@ -491,6 +550,40 @@ class TestUndoing:
         await jobs.undo(admin, done.id)
         await work()
         assert [(row[0], row[6]) for row in people(database)] == [("Amina", "Mía"), ("Zoe", None)]
+
+    @pytest.mark.parametrize(
+        ("said", "taken"),
+        [
+            ("Amina;600111222;nueva@example.org;;;;", {"email": "AMINA@example.org"}),
+            ("Amina;600111333;amina@example.org;;;;", {"phone": "600111222"}),
+        ],
+    )
+    async def test_what_is_somebody_elses_by_now_is_not_given_back_and_all_else_is(
+        self, admin: Staff, database: Postgres, said: str, taken: dict[str, str]
+    ) -> None:
+        await imported(admin, csv_of("Amina;600111222;amina@example.org;;;;", "Zoe;600111444;;;;;"))
+        content = csv_of(said, "Zoe;600111444;;;;Nota;", "Nadie;600111555;;;;;")
+        done = await imported(admin, content, existing="overwrite")
+        await client_edits.create_client(admin, name="Otra", **taken)
+        await jobs.undo(admin, done.id)
+        await work()
+        undone = await jobs.get(admin, done.id)
+        assert undone.undo_counts == {"removed": 1, "restored": 1, "kept": 1}
+        assert [person.name for person in await report.kept(admin, done.id)] == ["Amina"]
+        assert {row[0]: row[6] for row in people(database)} == dict.fromkeys(
+            ["Amina", "Otra", "Zoe"]
+        )
+
+    async def test_what_cannot_be_undone_says_so_and_stays_imported(
+        self, admin: Staff, database: Postgres
+    ) -> None:
+        done = await imported(admin, csv_of(AMINA))
+        await jobs.undo(admin, done.id)
+        with database.connect() as connection:
+            connection.execute("update imports set attempts = 3")
+        await work()
+        found = await jobs.get(admin, done.id)
+        assert (found.state, found.problem, found.can_undo) == ("done", "not_undone", True)
 
     async def test_only_once(self, admin: Staff) -> None:
         done = await imported(admin, csv_of(AMINA))

@@ -115,6 +115,10 @@ FILE_PROBLEMS: dict[str, str] = {
     ),
     "interrupted": N_("The app was stopped several times while it worked. Nothing was imported."),
     "not_allowed": N_("Whoever started the import may not import any more. Nothing was imported."),
+    "not_undone": N_(
+        "It could not be undone, and everything is as the import left it. Try again later, or tell"
+        " the administrator."
+    ),
     "not_done": N_("It did not work, and nothing was imported. Tell the administrator."),
 }
 
