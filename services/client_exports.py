@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from sqlalchemy import Date, Select, Text, func, literal, select, text
+from sqlalchemy import ColumnElement, Date, Select, Text, func, literal, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.engine import begin
@@ -146,7 +146,7 @@ def _query(view: View) -> Select[Any]:
         .scalar_subquery()
     )
     statuses = [s for s in view.statuses if s in CLIENT_STATUSES]
-    wanted = [c.status.in_(statuses or ["active", "inactive"])]
+    wanted: list[ColumnElement[bool]] = [c.status.in_(statuses or ["active", "inactive"])]
     if profiles := [p for p in view.profile_types if p in PROFILE_TYPES]:
         wanted.append(c.profile_type.in_(profiles))
     wanted += [condition(name) for name in view.narrowing.names]
