@@ -133,6 +133,10 @@ class Links:
         """Who wrote (`inbound`), or was written to (`outbound`)."""
         return self._of(behind=kind, since=since, until=until).address
 
+    def sent_by(self, staff_id: str) -> str:
+        """Whom a member of staff has written to, whoever they are assigned to."""
+        return self._of("", behind="sent_by", key=staff_id).address
+
     def failed(self, code: str | None = None, day: date | None = None) -> str:
         key = "" if code is None else code or "unknown"
         return self._of(behind="failed", key=key, since=day, until=day).address

@@ -4,6 +4,7 @@ import csv
 import io
 import itertools
 from datetime import date
+from uuid import UUID
 
 import pytest
 from hypothesis import given
@@ -156,6 +157,13 @@ class TestAddresses:
         self, since: date, until: date | None, problem: str | None
     ) -> None:
         assert DashboardQuery(since, until).problem == problem
+
+    def test_whom_somebody_has_written_to_is_whoever_they_are_assigned_to(self) -> None:
+        links = Links(Scope(Period(DAY, DAY), "STUDENT", UUID(int=2)), DAY)
+        query = ClientQuery.read(QueryParams(links.sent_by(str(UUID(int=1))).partition("?")[2]))
+        assert query.narrowing.assigned_to is None
+        assert (query.behind, query.key) == ("sent_by", str(UUID(int=1)))
+        assert query.profiles == ("STUDENT",)
 
     def test_every_link_leads_to_a_list_that_reads_it(self) -> None:
         links = Links(Scope(Period(DAY, DAY), "STUDENT", "nobody"), DAY)

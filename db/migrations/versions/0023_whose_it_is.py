@@ -1,5 +1,6 @@
-"""What tells an import whose something is: a document is one only if it can be told from others,
-and an undo leaves out whoever's former e-mail or phone is somebody else's by now."""
+"""What tells whose something is. To an import a document is one only if it can be told from others,
+and an undo leaves out whoever's former e-mail or phone is somebody else's by now. The numbers tell
+who has sent messages: days with any are counted anew."""
 
 from alembic import op
 
@@ -65,14 +66,23 @@ end $do$;
 """
 
 
+COUNT_SENT = """
+insert into public.analytics_queue (day)
+  select distinct app_private.local_day(m.sent_at) from public.messages m
+  join public.message_sends s on s.message_id = m.id and s.created_by is not null
+"""
+
+
 def upgrade() -> None:
     op.execute(DOCUMENT_KEY)
     op.execute(GIVEN_AWAY)
     for function, (old, new) in CHANGES.items():
         op.execute(CHANGE.format(function=function, old=old, new=new))
+    op.execute(COUNT_SENT)
 
 
 def downgrade() -> None:
+    op.execute("delete from public.analytics_days where metric = 'sent'")
     for function, (old, new) in CHANGES.items():
         op.execute(CHANGE.format(function=function, old=new, new=old))
     op.execute("drop function app_private.is_given_away(uuid, text[], jsonb)")
