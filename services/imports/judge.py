@@ -36,6 +36,7 @@ _PHONES = 5_000
 _WRITTEN: tuple[Field, ...] = (
     *("name", "phone", "email", "passport_or_nie", "profile_type", "language", "notes"),
 )
+_READ_FIELDS: tuple[Field, ...] = ("id", *_WRITTEN)
 #: Of these, what nothing else would find a formula in.
 _TEXTS = ("name", "email", "passport_or_nie", "notes")
 _LOST = re.compile(r"\d+(?:[.,]\d+)?[eE]\+?\d+")
@@ -119,7 +120,17 @@ def _words(mapping: Mapping) -> dict[str, Any]:
 
 
 def _raw(mapping: Mapping, name: Field) -> str:
-    """SQL for a cell without what nobody sees around it; null where there is no such column."""
+    """SQL for a value without what nobody sees around it; null where there is no such column."""
+    if name == "name":
+        parts = [_cell(mapping, part) for part in mappings.NAME_PARTS if part in mapping.columns]
+        if len(parts) > 1:
+            given = ", ".join(f"nullif({part}, '')" for part in parts)
+            return f"concat_ws(' ', {given})"
+        return parts[0] if parts else "null::text"
+    return _cell(mapping, name)
+
+
+def _cell(mapping: Mapping, name: Field) -> str:
     if name not in mapping.columns:
         return "null::text"
     cell = f"btrim(c[{mapping.columns.index(name) + 1}], {_quoted(_BLANKS)})"
@@ -160,8 +171,8 @@ def _READ(mapping: Mapping) -> Any:  # noqa: N802 - a statement, made for each m
         if "language" in mapping.columns
         else "null::text"
     )
-    raw = ", ".join(f"{_raw(mapping, name)} as {name}" for name in mappings.FIELDS)
-    values = ", ".join(f"{_unquoted(name)} as {name}" for name in mappings.FIELDS)
+    raw = ", ".join(f"{_raw(mapping, name)} as {name}" for name in _READ_FIELDS)
+    values = ", ".join(f"{_unquoted(name)} as {name}" for name in _READ_FIELDS)
     formulas = ", ".join(f"case when r.{name} like '=%' then '{name}' end" for name in _TEXTS)
     digits = f"translate(v.phone, {_quoted(_BETWEEN_DIGITS)}, '')"
     plainly = f"""case
@@ -221,7 +232,9 @@ _ADD_PHONES = text(
 
 def _match(mapping: Mapping) -> Any:
     """Values against one another and against the clients: the result of each row."""
-    known = set(mapping.columns)
+    known: set[Field | None] = set(mapping.columns)
+    if known & set(mappings.NAME_PARTS):
+        known.add("name")
     problems = ", ".join(f"case when {when} then '{code}' end" for when, code in _problems(known))
     email = "email" in known
     nie = "passport_or_nie" in known

@@ -3,6 +3,7 @@
 import asyncio
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import pytest
 from sqlalchemy import text
@@ -10,6 +11,8 @@ from sqlalchemy import text
 from db.engine import begin
 from services import audit_reading, client_edits, clients, erasures, retention
 from services.actors import Staff
+from services.analytics import counting
+from services.analytics.hours import WorkingHours
 from services.errors import Conflict, Forbidden, Invalid
 from services.imports import jobs, report, run, uploads
 from services.imports.files import Reading, Unreadable
@@ -163,6 +166,19 @@ class TestJudging:
         content = csv_of("A;;;;;;ES", "B;;;;;;español", "C;;;;;;es", "D;;;;;;")
         await imported(admin, content, defaults={"language": "FR"})
         assert [row[7] for row in people(database)] == ["es", "es", "es", "fr"]
+
+    async def test_a_name_in_several_columns_is_put_together(
+        self, admin: Staff, database: Postgres
+    ) -> None:
+        head = "Primer apellido;Segundo apellido;Nombre;Teléfono 1"
+        rows = ("Haddad; Benítez ;Amina;600111222", "Mbaye;;Zoe;600111333", ";;Li;", "Diallo;;;")
+        done = await imported(admin, csv_of(*rows, head=head))
+        assert done.counts["new"] == 4
+        assert [row[0] for row in people(database)] == [
+            *("Amina Haddad Benítez", "Diallo", "Li", "Zoe Mbaye"),
+        ]
+        again = await judged(admin, csv_of(*rows, head=head), existing="overwrite")
+        assert again.counts["unchanged"] == 2
 
     async def test_a_digit_that_a_spreadsheet_added_is_no_part_of_a_phone(
         self, admin: Staff, database: Postgres
@@ -574,6 +590,18 @@ class TestUndoing:
             ["Amina", "Otra", "Zoe"]
         )
 
+    async def test_whoever_waits_to_be_counted_is_not_kept_for_it(
+        self, admin: Staff, database: Postgres
+    ) -> None:
+        done = await imported(admin, csv_of(AMINA))
+        # As when the organisation's hours change.
+        await counting.set_clock(SYSTEM, ZoneInfo("Europe/Madrid"), WorkingHours(holidays=True))
+        await jobs.undo(admin, done.id)
+        await work()
+        undone = await jobs.get(admin, done.id)
+        assert undone.undo_counts == {"removed": 1, "restored": 0, "kept": 0}
+        assert people(database) == []
+
     async def test_what_cannot_be_undone_says_so_and_stays_imported(
         self, admin: Staff, database: Postgres
     ) -> None:
@@ -665,4 +693,22 @@ async def test_the_same_file_with_a_result_for_each_row(admin: Staff, database: 
         "Nombre;Teléfono;Correo electrónico;Perfil;NIE;Notas;Idioma;Resultado;ok",
         "Amina Haddad;600 111 222;amina@example.org;asilo;X1234567L;Cita el lunes;árabe;new;ok",
         "Mal;12;'=1+1;;;;;invalid;email:formula,phone:not_a_phone",
+    ]
+
+
+async def test_a_file_with_results_says_the_same_when_it_is_imported(
+    admin: Staff, database: Postgres
+) -> None:
+    content = csv_of("'+34 vuelve;'+34600111222;;;;'=x;", "''x;600111333;;;;;")
+    found = await judged(admin, content)
+
+    def words(result: str, problems: list[str], other: int | None) -> tuple[str, str]:
+        return (result, "Ya está aquí") if result else ("Resultado", "Motivo")
+
+    parts = [part async for part in await report.result_file(admin, found.id, words)]
+    again = await imported(admin, b"".join(parts))
+    assert again.mapping.columns[-2:] == (None, None)
+    assert [(row[0], row[1], row[6]) for row in people(database)] == [
+        ("'x", "+34600111333", None),
+        ("+34 vuelve", "+34600111222", "=x"),
     ]

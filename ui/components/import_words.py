@@ -10,6 +10,8 @@ from ui.i18n import N_, _, ngettext
 
 FIELD_NAMES: dict[str, str] = {
     "name": N_("Name"),
+    "surname": N_("Surname"),
+    "second_surname": N_("Second surname"),
     "phone": N_("Phone"),
     "email": N_("E-mail"),
     "profile_type": N_("Profile type"),

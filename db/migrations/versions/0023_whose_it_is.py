@@ -41,18 +41,28 @@ revoke all on function app_private.is_given_away(uuid, text[], jsonb) from publi
 
 _PLAIN = "upper(pg_catalog.regexp_replace({}.passport_or_nie, '[^[:alnum:]]', '', 'g'))"
 #: Functions that stay as they are but for a condition: what it was, and what it is.
-CHANGES = {
-    "undo_import(uuid, integer, integer)": (
+_UNDO = "undo_import(uuid, integer, integer)"
+CHANGES = (
+    (
+        _UNDO,
         "'phone' = any (r.fields)))));",
         "'phone' = any (r.fields)))) and not app_private.is_given_away(c.id, r.fields, r.before));",
     ),
-    "forget_imported()": (
+    # That somebody waits to be counted holds nobody.
+    (
+        _UNDO,
+        "not in ('public.client_search'::regclass, 'public.client_identities'::regclass)",
+        "not in ('public.client_search'::regclass, 'public.client_identities'::regclass,"
+        " 'public.analytics_queue'::regclass)",
+    ),
+    (
+        "forget_imported()",
         f"(r.passport_or_nie is not null\n          and {_PLAIN.format('r')}\n"
         f"            = {_PLAIN.format('old')})",
         "app_private.document_key(r.passport_or_nie)"
         " = app_private.document_key(old.passport_or_nie)",
     ),
-}
+)
 CHANGE = r"""
 do $do$
 declare made text := pg_catalog.pg_get_functiondef(
@@ -76,14 +86,14 @@ insert into public.analytics_queue (day)
 def upgrade() -> None:
     op.execute(DOCUMENT_KEY)
     op.execute(GIVEN_AWAY)
-    for function, (old, new) in CHANGES.items():
+    for function, old, new in CHANGES:
         op.execute(CHANGE.format(function=function, old=old, new=new))
     op.execute(COUNT_SENT)
 
 
 def downgrade() -> None:
     op.execute("delete from public.analytics_days where metric = 'sent'")
-    for function, (old, new) in CHANGES.items():
+    for function, old, new in CHANGES:
         op.execute(CHANGE.format(function=function, old=new, new=old))
     op.execute("drop function app_private.is_given_away(uuid, text[], jsonb)")
     op.execute("drop function app_private.document_key(text)")
