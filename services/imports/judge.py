@@ -290,7 +290,7 @@ def _match(mapping: Mapping) -> Any:
       select nie, array_agg(id) as client_ids from (
         select id, app_private.document_key(passport_or_nie) as nie
         from clients where passport_or_nie is not null
-      ) documents where nie is not null group by nie
+      ) documents where nie in (select nie_key from valued) group by nie
     )"""
         )
         joins.append("left join known_nies by_nie on by_nie.nie = v.nie_key")

@@ -1,6 +1,8 @@
 """Importing a list of people: judged first, written whole or not at all, taken back."""
 
 import asyncio
+import io
+import zipfile
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -214,8 +216,6 @@ class TestFiles:
         ]
 
     async def test_excel(self, admin: Staff, database: Postgres, tmp_path: object) -> None:
-        import io
-
         file = io.BytesIO()
         with Workbook(file) as book:
             book.write([["Nombre", "Teléfono"], ["Begoña", "600111222"], ["", ""], ["Zoe", "1"]])
@@ -225,6 +225,25 @@ class TestFiles:
             2: ("new", []),
             4: ("invalid", ["phone:not_a_phone"]),
         }
+
+    async def test_of_several_sheets_the_first_is_read_and_the_others_are_told(
+        self, admin: Staff
+    ) -> None:
+        file, several = io.BytesIO(), io.BytesIO()
+        with Workbook(file) as book:
+            book.write([["Nombre", "Teléfono"], ["Begoña", "600111222"]])
+        with zipfile.ZipFile(file) as one, zipfile.ZipFile(several, "w") as two:
+            for name in one.namelist():
+                content = one.read(name)
+                if name == "xl/workbook.xml":
+                    other = b'<sheet name="Otra" sheetId="2" r:id="rId1"/></sheets>'
+                    content = content.replace(b"</sheets>", other)
+                two.writestr(name, content)
+        for book_file, sheets in ((file, 1), (several, 2)):
+            shown = await uploads.sample(
+                admin, await upload(admin, book_file.getvalue(), "personas.xlsx")
+            )
+            assert (shown.sheets, shown.rows[0][1][0]) == (sheets, "Begoña")
 
     @pytest.mark.parametrize(
         ("content", "code"),

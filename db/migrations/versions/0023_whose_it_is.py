@@ -13,8 +13,12 @@ down_revision = "0021"
 DOCUMENT_KEY = r"""
 create function app_private.document_key(value text) returns text
 language sql immutable parallel safe as $$
-  select pg_catalog.substring(pg_catalog.upper(pg_catalog.regexp_replace(
-    value, '[^a-zA-Z0-9]', '', 'g')), '^(?=.*[1-9]).{5,}$')
+  select case
+    when value !~ '[1-9]' then null
+    when value ~ '[^a-zA-Z0-9]' then case
+      when pg_catalog.length(pg_catalog.regexp_replace(value, '[^a-zA-Z0-9]', '', 'g')) >= 5
+      then pg_catalog.upper(pg_catalog.regexp_replace(value, '[^a-zA-Z0-9]', '', 'g')) end
+    when pg_catalog.length(value) >= 5 then pg_catalog.upper(value) end
 $$;
 revoke all on function app_private.document_key(text) from public;
 grant execute on function app_private.document_key(text) to authenticated, app_backend;
