@@ -115,7 +115,7 @@ async def _judge(actor: System, claimed: Row[Any], tell: "_Progress") -> None:
             values = {"state": "failed", "problem": problem, "finished_at": func.now()}
             await jobs.remove_content(connection, claimed.id, rows=False)
         elif goes_on and not counts["new"] + counts["updated"]:
-            values = {"state": "done", "finished_at": func.clock_timestamp()}
+            values = {"state": "done", "problem": None, "finished_at": func.clock_timestamp()}
             await jobs.remove_content(connection, claimed.id, rows=False)
         await _finish(
             connection, claimed, counts=counts, judged_at=func.now(), attempts=0, **values
@@ -150,7 +150,12 @@ async def _write(actor: System, claimed: Row[Any], tell: "_Progress") -> None:
             await _as_the_software(connection)
             await jobs.remove_content(connection, claimed.id, rows=False)
             await _finish(
-                connection, claimed, state="done", finished_at=func.clock_timestamp(), progress=1
+                connection,
+                claimed,
+                state="done",
+                problem=None,
+                finished_at=func.clock_timestamp(),
+                progress=1,
             )
     except IntegrityError:
         # Somebody was given one of these e-mails or phones a moment ago.
@@ -420,9 +425,10 @@ async def _cancelled(actor: System, claimed: Row[Any]) -> None:
 
 
 async def _judge_again(actor: System, claimed: Row[Any]) -> None:
-    """Nothing was written. What nobody has looked at goes on by itself; else whoever has, looks
-    again."""
-    by_itself = Mapping.of(claimed.mapping).by_itself
+    """Nothing was written. What nobody has looked at goes on by itself, once; else somebody looks
+    at it, which ends what could go round forever."""
+    is_first = claimed.problem != "changed_meanwhile"
+    by_itself = Mapping.of(claimed.mapping).by_itself and is_first
     async with begin(actor) as connection:
         await connection.execute(
             update(imports)

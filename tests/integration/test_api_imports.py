@@ -85,9 +85,24 @@ async def test_it_goes_on_by_itself_although_somebody_was_added_since_it_was_jud
     await client_edits.create_client(admin, name="Zoe", phone="600111333")
     await work()
     found = (await client.get(f"/api/imports/{told['id']}")).json()
-    assert (found["state"], found["dry_run"]) == ("done", False)
+    assert (found["state"], found["dry_run"], found["problem"]) == ("done", False, None)
     assert (found["counts"]["new"], found["counts"]["unchanged"]) == (1, 1)
     assert [row[0] for row in people(database)] == ["Amina", "Zoe"]
+
+
+async def test_what_changes_again_and_again_is_left_to_somebody_and_says_so(
+    client: httpx.AsyncClient, admin: Staff, database: Postgres
+) -> None:
+    told = (await post(client, LIST + "Zoe;600111333;;\nLi;600111444;;\n")).json()
+    for phone in ("600111333", "600111444"):
+        assert await run.work(SYSTEM)
+        await client_edits.create_client(admin, name="Antes", phone=phone)
+        assert await run.work(SYSTEM)
+    await work()
+    found = (await client.get(f"/api/imports/{told['id']}")).json()
+    assert (found["state"], found["dry_run"]) == ("judged", True)
+    assert found["problem"] == "changed_meanwhile"
+    assert [row[0] for row in people(database)] == ["Antes", "Antes"]
 
 
 async def test_all_or_nothing_unless_it_says_so(
