@@ -92,7 +92,7 @@ class AgreementSummary(BaseModel):
 
 
 class WorkloadSummary(BaseModel):
-    """Of the people who are assigned to one member of staff now."""
+    """Of the people who are assigned to one member of staff now; and what they have sent."""
 
     staff_id: UUID | None = Field(description="Null: of people who are assigned to nobody.")
     name: str | None
@@ -100,6 +100,9 @@ class WorkloadSummary(BaseModel):
     waiting: int
     answers: WorkingTimes
     missed: int
+    sent: int = Field(
+        description="Messages of the period that this member of staff has sent, to whomever."
+    )
 
 
 class Summary(BaseModel):
@@ -180,6 +183,7 @@ class Summary(BaseModel):
                     waiting=w.waiting,
                     answers=WorkingTimes.of(w.answers),
                     missed=w.missed,
+                    sent=w.sent,
                 )
                 for w in found.workload
             ],

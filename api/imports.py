@@ -122,7 +122,9 @@ def router() -> APIRouter:
         All or nothing unless `only_valid`. 422 with `fields.file` when the file as a whole cannot
         be read: `empty`, `no_rows`, `not_a_table`, `is_pdf`, `unclosed_quote`, ...; with
         `fields.columns` when no column says who a row is about. Ask `GET /api/imports/{id}` how far
-        it is."""
+        it is. Where people of the file change while it works, it is judged again and goes on; the
+        second time it stays `judged`, with the problem `changed_meanwhile`, for an admin to look
+        at."""
         import_id = await uploads.receive(actor, file.filename or "file", _parts(file))
         sample = await uploads.sample(actor, import_id)
         said = {"existing": existing, "only_valid": only_valid, "region": region}

@@ -76,40 +76,47 @@ _WRITE_EXCHANGES = f"""
     is distinct from (excluded.started_at, excluded.answered_at, excluded.working_seconds,
       excluded.lapses_at, excluded.missed)"""
 
-#: What there is to count of some days: one row a thing, with whose it is.
+#: What there is to count of some days: one row a thing, with whose it is. What somebody has sent is
+#: theirs, whoever the client is assigned to.
 FACTS = f"""
   with bounds as (
     select day, day::timestamp at time zone :zone as since,
       (day + 1)::timestamp at time zone :zone as till
     from unnest(cast(:days as date[])) day
   ), facts as (
-    select b.day, m.client_id,
+    select b.day, m.client_id, null::uuid as by_staff,
       case when m.status = 'failed' then 'failed' else m.direction end as metric,
       case when m.status = 'failed'
         then left(coalesce(m.error ->> 'code', ''), 64) else '' end as key
     from bounds b join messages m on m.sent_at >= b.since and m.sent_at < b.till
     where m.type not in {_SILENT} and m.status not in ('queued', 'sending')
     union all
-    select b.day, d.client_id, 'document', d.state
+    select b.day, m.client_id, s.created_by, 'sent', ''
+    from bounds b join messages m on m.sent_at >= b.since and m.sent_at < b.till
+    join message_sends s on s.message_id = m.id and s.created_by is not null
+    where m.type not in {_SILENT} and m.status not in ('queued', 'sending', 'failed')
+    union all
+    select b.day, d.client_id, null, 'document', d.state
     from bounds b join documents d on d.created_at >= b.since and d.created_at < b.till
     union all
-    select day, client_id, metric, ({_BUCKET})::text from (
+    select day, client_id, null, metric, ({_BUCKET})::text from (
       select b.day, e.client_id, e.number, e.working_seconds / 60 as minutes
       from bounds b join exchanges e on e.answered_at >= b.since and e.answered_at < b.till
       where e.working_seconds is not null
     ) answered, unnest(case when number = 1 then array['answer', 'first_answer']
       else array['answer'] end) metric
     union all
-    select b.day, e.client_id, 'missed', ''
+    select b.day, e.client_id, null, 'missed', ''
     from bounds b join exchanges e on e.lapses_at >= b.since and e.lapses_at < b.till
     where e.missed
   ), fresh as (
     select f.metric, f.day, coalesce(c.profile_type, 'all') as profile,
-      case when grouping(c.assigned_to) = 1 then 'all'
-        else coalesce(c.assigned_to::text, 'nobody') end as whose,
+      case when grouping(w.staff_id) = 1 then 'all'
+        else coalesce(w.staff_id::text, 'nobody') end as whose,
       f.key, count(*) as n
     from facts f join clients c on c.id = f.client_id
-    group by f.metric, f.day, f.key, cube (c.profile_type, c.assigned_to)
+    cross join lateral (select coalesce(f.by_staff, c.assigned_to) as staff_id) w
+    group by f.metric, f.day, f.key, cube (c.profile_type, w.staff_id)
   )"""
 
 #: Numbers of people are no day's alone: the triggers' changes keep them.

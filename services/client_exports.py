@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from sqlalchemy import Select, Text, func, literal, select, text
+from sqlalchemy import ColumnElement, Date, Select, Text, func, literal, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.engine import begin
@@ -18,6 +18,7 @@ from db.tables import client_directory, client_identities
 from services import audit, limits
 from services.actors import Staff
 from services.clients import CLIENT_STATUSES, PROFILE_TYPES, SORTS, like_words
+from services.narrowing import EVERYBODY, Narrowing, condition
 from services.permissions import Permission, requires
 from services.spreadsheets import MAX_SHEET_ROWS, Workbook, csv_rows
 
@@ -45,6 +46,8 @@ class View:
     statuses: tuple[str, ...] = ()
     sort: str = "last_message"
     descending: bool = True
+    #: The people behind a number.
+    narrowing: Narrowing = EVERYBODY
 
 
 @requires(Permission.EXPORT_CLIENTS)
@@ -62,6 +65,7 @@ async def export(
         "profile_types": [p for p in view.profile_types if p in PROFILE_TYPES],
         "statuses": [s for s in view.statuses if s in CLIENT_STATUSES],
         "searched": bool(view.search.strip()),
+        "narrowed": list(view.narrowing.names),
     }
     await audit.record_alone(actor, "export", table="clients", details=filters)
     if form == "xlsx":
@@ -99,7 +103,9 @@ async def _rows(
     """Rows as texts, as many at a time as the audit log names together, before they are sent."""
     async with _snapshot(actor) as connection:
         query = _query(view).limit(most)
-        async with connection.stream(query, execution_options={"yield_per": _NAMED}) as found:
+        async with connection.stream(
+            query, view.narrowing.parameters, execution_options={"yield_per": _NAMED}
+        ) as found:
             async for part in found.partitions(_NAMED):
                 shown = [str(row.id) for row in part]
                 # By itself: what was sent stays told, however the rest ends.
@@ -113,7 +119,6 @@ def _texts(row: Any, labels: Mapping[str, str]) -> list[str]:
     values = dict(row._mapping)
     values["profile_type"] = labels.get(row.profile_type, row.profile_type)
     values["status"] = labels.get(row.status, row.status)
-    values["created_at"] = row.created_at.date().isoformat()
     return ["" if values[name] is None else str(values[name]) for name in COLUMNS]
 
 
@@ -141,9 +146,10 @@ def _query(view: View) -> Select[Any]:
         .scalar_subquery()
     )
     statuses = [s for s in view.statuses if s in CLIENT_STATUSES]
-    wanted = [c.status.in_(statuses or ["active", "inactive"])]
+    wanted: list[ColumnElement[bool]] = [c.status.in_(statuses or ["active", "inactive"])]
     if profiles := [p for p in view.profile_types if p in PROFILE_TYPES]:
         wanted.append(c.profile_type.in_(profiles))
+    wanted += [condition(name) for name in view.narrowing.names]
     wanted += [
         c.words.like(func.app_private.normalise(literal(word, Text)))
         for word in like_words(view.search)
@@ -159,7 +165,8 @@ def _query(view: View) -> Select[Any]:
             c.language,
             lines(c.notes).label("notes"),
             c.status,
-            c.created_at,
+            # The day that it was here.
+            func.app_private.local_day(c.created_at, type_=Date).label("created_at"),
             c.id,
         )
         .where(*wanted)

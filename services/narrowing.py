@@ -11,7 +11,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Select, Text, bindparam, cast, func, literal, select
 from sqlalchemy.dialects.postgresql import INTERVAL, JSONB
 
-from db.tables import client_directory, documents, exchanges, messages
+from db.tables import client_directory, documents, exchanges, message_sends, messages
 
 #: What a list can be the people behind: two of now, and of a period.
 Behind = Literal[
@@ -19,6 +19,7 @@ Behind = Literal[
     "closing",
     "inbound",
     "outbound",
+    "sent_by",
     "failed",
     "document",
     "answered",
@@ -47,7 +48,7 @@ class Narrowing:
     language: str | None = None
     behind: Behind | None = None
     #: Which of what is behind: a reason of failure, a state of documents, a proposed profile type,
-    #: or the least working minutes that an answer took.
+    #: the least working minutes that an answer took, or who has sent a message.
     key: str | None = None
     since: datetime | None = None
     until: datetime | None = None
@@ -77,7 +78,16 @@ class Narrowing:
         if self.behind in ("answered", "first_answered") and self.key is not None:
             minutes = int(self.key) if self.key.isdecimal() and len(self.key) < 7 else 0
             values["at_least"] = 60 * minutes
+        values["sender"] = _id_of(self.key)
         return {f"narrow_{name}": value for name, value in values.items()}
+
+
+def _id_of(text: str | None) -> UUID | None:
+    """An id from an address; what is none is nobody's."""
+    try:
+        return UUID(text or "")
+    except ValueError:
+        return None
 
 
 EVERYBODY = Narrowing()
@@ -116,10 +126,11 @@ def _exchanges(*conditions: ColumnElement[bool]) -> ColumnElement[bool]:
     return _are(select(exchanges.c.client_id).where(*conditions), exchanges.c.answered_at)
 
 
-_m, _e = messages.c, exchanges.c
+_m, _s, _e = messages.c, message_sends.c, exchanges.c
 _first = _e.number == 1
 _slow = _e.working_seconds >= _value("at_least")
 _failed = _m.status == "failed"
+_left = _m.status.not_in(("queued", "sending", "failed"))
 _decided = (_client.profile_source == "staff") & (_client.profile_evidence != literal([], JSONB))
 _soon = cast(CLOSING_SOON, INTERVAL)
 
@@ -140,8 +151,10 @@ _CONDITIONS: dict[str, ColumnElement[bool]] = {
         )
     ),
     "inbound": _messages(_m.direction == "inbound"),
-    "outbound": _messages(
-        _m.direction == "outbound", _m.status.not_in(("queued", "sending", "failed"))
+    "outbound": _messages(_m.direction == "outbound", _left),
+    "sent_by": _messages(_left, _m.id.in_(select(_s.message_id).where(_s.created_by.is_not(None)))),
+    "sent_by_key": _messages(
+        _left, _m.id.in_(select(_s.message_id).where(_s.created_by == _value("sender")))
     ),
     "failed": _messages(_failed),
     "failed_key": _messages(_failed, func.coalesce(_m.error["code"].astext, "") == _value("key")),

@@ -3,7 +3,7 @@
 import csv
 import io
 import zipfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from types import TracebackType
 from typing import IO, Self
 from xml.sax.saxutils import escape
@@ -23,11 +23,18 @@ def harmless(value: str) -> str:
     return f"{MARK}{value}" if value[:1] in FORMULA_STARTS or (marked and follows) else value
 
 
-def csv_rows(rows: Iterable[Sequence[str]], delimiter: str) -> bytes:
-    """Rows of a CSV file in UTF-8, every cell harmless."""
+def harmless_again(cell: str) -> str:
+    """A cell of somebody's file, which may have the mark already and then keeps it as it is."""
+    return f"{MARK}{cell}" if cell[:1] in FORMULA_STARTS else cell
+
+
+def csv_rows(
+    rows: Iterable[Sequence[str]], delimiter: str, *, made: Callable[[str], str] = harmless
+) -> bytes:
+    """Rows of a CSV file in UTF-8, every cell made harmless."""
     text = io.StringIO()
     writer = csv.writer(text, delimiter=delimiter, lineterminator="\r\n")
-    writer.writerows([[harmless(cell) for cell in row] for row in rows])
+    writer.writerows([[made(cell) for cell in row] for row in rows])
     return text.getvalue().encode("utf-8", "replace")
 
 

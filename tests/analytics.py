@@ -43,6 +43,7 @@ class Desk:
         type: str = "text",
         status: str | None = None,
         code: int | None = None,
+        by: UUID | None = None,
     ) -> UUID:
         found = self.owner.execute(
             "insert into messages (client_id, phone_number_id, direction, type, sent_at, status,"
@@ -57,6 +58,12 @@ class Desk:
             ],
         ).fetchone()
         assert found is not None
+        if by is not None:
+            self.owner.execute(
+                "insert into message_sends (message_id, client_id, phone_number_id, request,"
+                " created_by, finished_at) values (%s, %s, '1', '{}', %s, now())",
+                [found[0], client, by],
+            )
         return UUID(str(found[0]))
 
     def document(self, client: UUID, at: str | datetime, state: str = "new") -> None:
@@ -85,10 +92,10 @@ def by_hand(
     counted: Counter[tuple[str, str, str, str, str]] = Counter()
     clients: dict[UUID, tuple[str, str]] = {}
 
-    def add(client: UUID, metric: str, day: str, key: str = "") -> None:
-        profile, whose = clients[client]
+    def add(client: UUID, metric: str, day: str, key: str = "", whose: str = "") -> None:
+        profile, theirs = clients[client]
         for p in (profile, "all"):
-            for w in (whose, "all"):
+            for w in (whose or theirs, "all"):
                 counted[metric, day, p, w, key] += 1
 
     def day_of(moment: datetime) -> str:
@@ -111,16 +118,18 @@ def by_hand(
             add(id, "agreement", day_of(created), proposed)
     said: dict[UUID, list[tuple[datetime, bool]]] = defaultdict(list)
     rows = owner.execute(
-        "select client_id, direction, type, status, error ->> 'code', sent_at from messages"
-        " order by sent_at, seq"
+        "select m.client_id, direction, type, status, error ->> 'code', sent_at, created_by"
+        " from messages m left join message_sends s on s.message_id = m.id order by sent_at, seq"
     ).fetchall()
-    for client, direction, type_, status, code, sent_at in rows:
+    for client, direction, type_, status, code, sent_at, by in rows:
         if type_ in SILENT or status in ("queued", "sending"):
             continue
         if status == "failed":
             add(client, "failed", day_of(sent_at), code or "")
             continue
         add(client, direction, day_of(sent_at))
+        if by is not None:
+            add(client, "sent", day_of(sent_at), whose=str(by))
         if direction == "inbound" or status in ARRIVED:
             said[client].append((sent_at, direction == "inbound"))
     rows = owner.execute("select client_id, state, created_at from documents").fetchall()

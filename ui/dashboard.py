@@ -88,8 +88,7 @@ class Dashboard:
         with self._body:
             self._tiles = show(parts.tiles(found, links)).classes("ac-contents")
             if found.is_counting:
-                words = _("Everything is being counted anew. Some numbers are not whole yet.")
-                show(parts.note("clock", words))
+                show(parts.counting_note())
             if _is_empty(found):
                 show(_nothing_yet())
                 return

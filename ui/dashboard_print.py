@@ -7,10 +7,11 @@ from typing import TypeVar
 from nicegui import context, ui
 
 from services.analytics.scope import Period
-from services.analytics.summary import USUAL_DAYS, Summary, summary
-from services.analytics.suppression import Hidden, hide, hide_one
+from services.analytics.summary import USUAL_DAYS, Summary, period_of, summary
+from services.analytics.suppression import Hidden, hide, hide_one, hide_together
 from services.permissions import Permission
 from ui.assets import asset
+from ui.components.dashboard_parts import counting_note
 from ui.components.dashboard_tables import table
 from ui.components.dashboard_words import language_name, reason_name, state_name
 from ui.components.elements import show
@@ -38,9 +39,8 @@ async def print_page() -> None:
     query = DashboardQuery.read(context.client.request.query_params)
     today = datetime.now(zone()).date()
     usual = Period.last(USUAL_DAYS, today)
-    days = Period(query.since or usual.since, query.until or usual.until)
-    asked = usual if query.problem or days.days > 1_000 else days
-    months = asked.whole_months()
+    days = usual if query.problem else period_of(query.since, query.until, today)
+    months = (usual if days.days > 1_000 else days).whole_months()
     # Whole months, so that two prints whose days differ by one do not tell that day's people.
     found = await summary(current_staff(), since=months.since, until=months.until)
     with frame(_("Report"), section="dashboard", heading=False):
@@ -57,6 +57,7 @@ async def print_page() -> None:
 def report(found: Summary) -> Html:
     """All that a stranger may read."""
     period = found.scope.period
+    profiles, languages = hide_together(found.people.by_profile, found.people.by_language)
     new = hide({week.since: week.n for week in found.people.new_by_week})
     weeks = {week.since: week for week in found.people.new_by_week}
     failed = {code: n.now for code, n in found.messages.failed.items()}
@@ -72,8 +73,9 @@ def report(found: Summary) -> Html:
             ),
             class_="ac-muted",
         ),
-        _section(_("People by profile type"), _("Profile"), found.people.by_profile, profile_label),
-        _section(_("People by language"), _("Language"), found.people.by_language, language_name),
+        counting_note() if found.is_counting else None,
+        _hidden(_("People by profile type"), _("Profile"), profiles, profile_label),
+        _hidden(_("People by language"), _("Language"), languages, language_name),
         _hidden(
             _("New people per week"),
             _("Week"),

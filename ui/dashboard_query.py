@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any, Self
 from urllib.parse import urlencode
 from uuid import UUID
@@ -12,6 +12,7 @@ from starlette.datastructures import QueryParams
 from services.analytics.scope import MOST_DAYS, Scope
 from services.clients import CLIENT_STATUSES, PROFILE_TYPES
 from ui.client_query import ClientQuery, assigned_of, day_of
+from ui.formats import zone
 from ui.i18n import N_
 
 PATH = "/dashboard"
@@ -55,11 +56,13 @@ class DashboardQuery:
     @property
     def problem(self) -> str | None:
         """Why the days are no period: `backwards` or `too_long`."""
-        if self.since is None or self.until is None:
+        if self.since is None:
             return None
-        if self.until < self.since:
+        # Without an end it is today.
+        until = self.until or max(self.since, datetime.now(zone()).date())
+        if until < self.since:
             return "backwards"
-        return "too_long" if (self.until - self.since).days >= MOST_DAYS else None
+        return "too_long" if (until - self.since).days >= MOST_DAYS else None
 
     @property
     def is_filtered(self) -> bool:
@@ -129,6 +132,10 @@ class Links:
     def wrote(self, kind: str, since: date | None = None, until: date | None = None) -> str:
         """Who wrote (`inbound`), or was written to (`outbound`)."""
         return self._of(behind=kind, since=since, until=until).address
+
+    def sent_by(self, staff_id: str) -> str:
+        """Whom a member of staff has written to, whoever they are assigned to."""
+        return self._of("", behind="sent_by", key=staff_id).address
 
     def failed(self, code: str | None = None, day: date | None = None) -> str:
         key = "" if code is None else code or "unknown"

@@ -1,12 +1,14 @@
 """Files that staff take along: the list of clients, and an import's rows with their results."""
 
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
+from urllib.parse import urlsplit
 from uuid import UUID
 
 from fastapi import APIRouter, Request
 from fastapi.responses import PlainTextResponse, Response, StreamingResponse
+from starlette.datastructures import QueryParams
 
 from services import client_exports
 from services.client_exports import View
@@ -14,8 +16,10 @@ from services.clients import CLIENT_STATUSES, PROFILE_TYPES
 from services.errors import Conflict, Forbidden, NotFound, TooMany
 from services.headers import SECURITY_HEADERS
 from services.imports import report
+from ui.client_query import ClientQuery
 from ui.components.import_words import FIELD_NAMES, row_words
 from ui.components.tags import profile_label, status_label
+from ui.formats import zone
 from ui.gate import language_of, same_origin
 from ui.i18n import _, speaking
 from ui.plain import Plain
@@ -42,12 +46,14 @@ def router(public_url: str) -> APIRouter:
         kind = form.get("format", "")
         if kind not in _TYPES:
             return _refused(400)
+        asked = ClientQuery.read(QueryParams(urlsplit(form.get("list", "")).query))
         view = View(
-            search=form.get("search", ""),
-            profile_types=tuple(form.get("profiles", "").split(",")),
-            statuses=tuple(form.get("statuses", "").split(",")),
-            sort=form.get("sort", "last_message"),
-            descending=form.get("dir") != "asc",
+            search=asked.search,
+            profile_types=asked.profiles,
+            statuses=asked.statuses,
+            sort=asked.sort,
+            descending=asked.descending,
+            narrowing=asked.narrowing,
         )
         with speaking(language_of(request, staff)):
             labels = labels_of_export()
@@ -58,7 +64,7 @@ def router(public_url: str) -> APIRouter:
         except TooMany as error:
             return _refused(429, {"Retry-After": str(round(error.retry_after))})
         extension = "xlsx" if kind == "xlsx" else "csv"
-        name = f"acogida-{datetime.now(UTC):%Y-%m-%d}.{extension}"
+        name = f"acogida-{datetime.now(zone()):%Y-%m-%d}.{extension}"
         return _file(parts, name, _TYPES[kind])
 
     @routes.get("/import/{import_id}/result.csv")

@@ -32,7 +32,7 @@ class Period:
     @classmethod
     def last(cls, days: int, today: date) -> Self:
         """The last `days` days, today included."""
-        return cls(today - timedelta(days=days - 1), today)
+        return cls(max(FIRST_DAY, today - timedelta(days=days - 1)), today)
 
     @property
     def days(self) -> int:

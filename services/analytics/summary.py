@@ -56,7 +56,7 @@ async def summary(
         raise Forbidden(Permission.READ_ANALYTICS)
     async with begin(actor) as connection:
         day = await today.the_day(connection)
-        scope = Scope(_period(since, until, day), profile, whose)
+        scope = Scope(period_of(since, until, day), profile, whose)
         found = await _read(connection, scope, day)
         if not again:
             await audit.record(connection, "view", table="analytics_days", details=told(scope))
@@ -81,7 +81,8 @@ def told(scope: Scope) -> dict[str, Any]:
     }
 
 
-def _period(since: date | None, until: date | None, day: date) -> Period:
+def period_of(since: date | None, until: date | None, day: date) -> Period:
+    """The period that is asked for on some day. Raises Invalid."""
     if since is None and until is None:
         return Period.last(USUAL_DAYS, day)
     if since is None or until is None:

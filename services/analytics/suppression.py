@@ -44,6 +44,14 @@ def hide(cells: Mapping[K, int]) -> Hidden[K]:
     return Hidden({key: None if key in hidden else n for key, n in cells.items()}, total)
 
 
+def hide_together(*tables: Mapping[str, int]) -> tuple[Hidden[str], ...]:
+    """The same for several tables of the same people: a total that one hides no other may tell."""
+    found = tuple(hide(cells) for cells in tables)
+    if any(hidden.total is None for hidden in found):
+        return tuple(Hidden(dict.fromkeys(cells), None) for cells in tables)
+    return found
+
+
 def hide_one(n: int) -> int | None:
     """Hide a number that stands alone."""
     return None if 0 < n < SHOWN_FROM else n

@@ -103,6 +103,7 @@ def rows(found: Summary) -> Iterator[Row]:
             ("median_working_minutes", load.answers.median),
             ("p90_working_minutes", load.answers.p90),
             ("missed_windows", load.missed),
+            ("messages_sent", load.sent),
         ):
             yield of_period(f"workload_{what}", name, value)
 

@@ -17,7 +17,7 @@ from services.permissions import Permission, may, requires
 
 @dataclass(frozen=True, slots=True)
 class Workload:
-    """Of the people who are assigned to one member of staff now."""
+    """Of the people who are assigned to one member of staff now; and what they have sent."""
 
     #: None: of people who are assigned to nobody.
     staff_id: UUID | None
@@ -27,6 +27,8 @@ class Workload:
     #: Answers of the period to these people, whoever gave them.
     answers: Times
     missed: int
+    #: Messages of the period that this member of staff has sent, to whomever.
+    sent: int = 0
 
 
 @requires(Permission.READ_ANALYTICS)
@@ -51,7 +53,7 @@ async def read(connection: AsyncConnection, scope: Scope) -> tuple[Workload, ...
             "  union all select metric, day, profile, whose, key, n from analytics_deltas) rows"
             " where profile = :profile and whose <> 'all' and (:whose in (whose, 'all'))"
             " and ((metric in ('waiting', 'people') and day = :now and key <> 'archived')"
-            "  or (metric in ('answer', 'missed') and day between :since and :until))"
+            "  or (metric in ('answer', 'missed', 'sent') and day between :since and :until))"
             " group by 1, 2, 3 having sum(n) <> 0"
         ),
         {
@@ -77,6 +79,7 @@ async def read(connection: AsyncConnection, scope: Scope) -> tuple[Workload, ...
             waiting=sums[whose]["waiting"],
             answers=times_of(histograms[whose]),
             missed=sums[whose]["missed"],
+            sent=sums[whose]["sent"],
         )
         for whose in {*sums, *histograms}
     ]

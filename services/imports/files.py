@@ -156,7 +156,7 @@ def find_delimiter(text: str) -> str:
     """The delimiter that makes the first lines agree best on how many columns there are."""
     if (said := _SEP.match(text)) and said[1] in DELIMITERS:
         return said[1]
-    lines = text.splitlines(keepends=True)[:200]
+    lines = _physical_lines(text)[:200]
     best, best_score = ";", 0.0
     for delimiter in DELIMITERS:
         widths = Counter(len(row) for row in _lenient(lines, delimiter) if any(row))
@@ -176,7 +176,7 @@ def head_rows(head: bytes, reading: Reading, *, most: int = 50, whole: bool = Tr
     mark that is not closed shows in the sample; staging is what refuses it.
     """
     text = _head_text(head, reading.encoding)
-    lines = text.splitlines(keepends=True)
+    lines = _physical_lines(text)
     if not whole and len(lines) > 1:
         lines = lines[:-1]
     skipped = bool(lines and _SEP.match(lines[0]))
@@ -244,6 +244,11 @@ def _check_rows(total: int) -> None:
 
 def _is_unclosed(error: csv.Error) -> bool:
     return "end of data" in str(error) or "field larger" in str(error)
+
+
+def _physical_lines(text: str) -> list[str]:
+    """Lines as the whole file is read: `splitlines` parts text at page breaks and U+2028, too."""
+    return list(io.StringIO(text, newline=""))
 
 
 def _lenient(lines: Iterable[str], delimiter: str) -> Iterator[list[str]]:

@@ -1,7 +1,7 @@
 """Imports as admins see and steer them; `run` does the work."""
 
 from collections.abc import Mapping as Mappings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
@@ -123,7 +123,7 @@ async def start_judging(
             state="judging",
             dry_run=dry_run,
             reading=reading.json(),
-            mapping=mapping.json(),
+            mapping=replace(mapping, by_itself=not dry_run).json(),
             wants_cancel=False,
         )
     await _restart(import_id)

@@ -36,6 +36,7 @@ _PHONES = 5_000
 _WRITTEN: tuple[Field, ...] = (
     *("name", "phone", "email", "passport_or_nie", "profile_type", "language", "notes"),
 )
+_READ_FIELDS: tuple[Field, ...] = ("id", *_WRITTEN)
 #: Of these, what nothing else would find a formula in.
 _TEXTS = ("name", "email", "passport_or_nie", "notes")
 _LOST = re.compile(r"\d+(?:[.,]\d+)?[eE]\+?\d+")
@@ -119,7 +120,17 @@ def _words(mapping: Mapping) -> dict[str, Any]:
 
 
 def _raw(mapping: Mapping, name: Field) -> str:
-    """SQL for a cell without what nobody sees around it; null where there is no such column."""
+    """SQL for a value without what nobody sees around it; null where there is no such column."""
+    if name == "name":
+        parts = [_cell(mapping, part) for part in mappings.NAME_PARTS if part in mapping.columns]
+        if len(parts) > 1:
+            given = ", ".join(f"nullif({part}, '')" for part in parts)
+            return f"concat_ws(' ', {given})"
+        return parts[0] if parts else "null::text"
+    return _cell(mapping, name)
+
+
+def _cell(mapping: Mapping, name: Field) -> str:
     if name not in mapping.columns:
         return "null::text"
     cell = f"btrim(c[{mapping.columns.index(name) + 1}], {_quoted(_BLANKS)})"
@@ -155,15 +166,17 @@ def _READ(mapping: Mapping) -> Any:  # noqa: N802 - a statement, made for each m
         else "null::text"
     )
     language = (
-        f"coalesce(cast(:languages as jsonb) ->> {plain_key.format('language')}, v.language)"
+        f"coalesce(cast(:languages as jsonb) ->> {plain_key.format('language')},"
+        " case when length(v.language) <= 3 then lower(v.language) else v.language end)"
         if "language" in mapping.columns
         else "null::text"
     )
-    raw = ", ".join(f"{_raw(mapping, name)} as {name}" for name in mappings.FIELDS)
-    values = ", ".join(f"{_unquoted(name)} as {name}" for name in mappings.FIELDS)
+    raw = ", ".join(f"{_raw(mapping, name)} as {name}" for name in _READ_FIELDS)
+    values = ", ".join(f"{_unquoted(name)} as {name}" for name in _READ_FIELDS)
     formulas = ", ".join(f"case when r.{name} like '=%' then '{name}' end" for name in _TEXTS)
     digits = f"translate(v.phone, {_quoted(_BETWEEN_DIGITS)}, '')"
     plainly = f"""case
+        when v.phone ~ '^[0-9]+[.]0$' then null
         when {digits} ~ '^[6789][0-9]{{8}}$' then '+34' || {digits}
         when {digits} ~ '^([+]|00)34[6789][0-9]{{8}}$' then '+34' || right({digits}, 9) end"""
     phone = plainly if mapping.region == "ES" else "null::text"
@@ -219,18 +232,19 @@ _ADD_PHONES = text(
 
 def _match(mapping: Mapping) -> Any:
     """Values against one another and against the clients: the result of each row."""
-    known = set(mapping.columns)
+    known: set[Field | None] = set(mapping.columns)
+    if known & set(mappings.NAME_PARTS):
+        known.add("name")
     problems = ", ".join(f"case when {when} then '{code}' end" for when, code in _problems(known))
     email = "email" in known
     nie = "passport_or_nie" in known
     phone = "phone" in known
-    plain_nie = "upper(regexp_replace({0}, '[^a-zA-Z0-9]', '', 'g'))"
 
     ctes = [
         f"""valued as materialized (
       select j.row, j.own_id, j.name, coalesce(j.phone, p.phone) as phone, j.email,
         {"lower(j.email)" if email else "null::text"} as email_key,
-        {plain_nie.format("j.passport_or_nie") if nie else "null::text"} as nie_key,
+        {"app_private.document_key(j.passport_or_nie)" if nie else "null::text"} as nie_key,
         j.passport_or_nie, j.notes, j.language, j.profile_type,
         array_remove(array[{problems}], null) as problems
       from judged j left join read_phones p on j.phone is null and p.written = j.written
@@ -272,15 +286,24 @@ def _match(mapping: Mapping) -> Any:
         said.append("by_email.id")
     if nie:
         ctes.append(
-            f"""known_nies as materialized (
-      select {plain_nie.format("passport_or_nie")} as nie, min(id::text)::uuid as client_id
-      from clients where passport_or_nie is not null group by 1 having count(*) = 1
+            """known_nies as materialized (
+      select nie, array_agg(id) as client_ids from (
+        select id, app_private.document_key(passport_or_nie) as nie
+        from clients where passport_or_nie is not null
+      ) documents where nie in (select nie_key from valued) group by nie
     )"""
         )
         joins.append("left join known_nies by_nie on by_nie.nie = v.nie_key")
     certain = f"coalesce({', '.join(said)})" if said else "null::uuid"
-    found = f"coalesce({certain}, by_nie.client_id)" if nie else certain
-    two = " or ".join(f"{one} <> {certain}" for one in said[1:]) or "false"
+    found = f"coalesce({certain}, by_nie.client_ids[1])" if nie else certain
+    clashes = [f"{one} <> {certain}" for one in said[1:]]
+    if nie:
+        # Clients may share a document: which of them is meant has to be said by something else.
+        clashes.append(
+            f"case when {certain} is null then cardinality(by_nie.client_ids) > 1"
+            f" else {certain} <> all (by_nie.client_ids) end"
+        )
+    two = " or ".join(clashes) or "false"
     own = "exists (select from ours o where o.phone = v.phone)" if phone else "false"
     missing = "v.own_id is not null and by_id.id is null" if "id" in known else "false"
     ctes.append(

@@ -13,10 +13,21 @@ import phonenumbers
 from services.clients import PROFILE_TYPES
 
 Field = Literal[
-    "id", "name", "phone", "email", "profile_type", "passport_or_nie", "notes", "language"
+    "id",
+    "name",
+    "surname",
+    "second_surname",
+    "phone",
+    "email",
+    "profile_type",
+    "passport_or_nie",
+    "notes",
+    "language",
 ]
 FIELDS: tuple[Field, ...] = get_args(Field)
 Existing = Literal["skip", "fill", "overwrite"]
+#: What a name is put together from where a file has it in several columns.
+NAME_PARTS: tuple[Field, ...] = ("name", "surname", "second_surname")
 EXISTING: tuple[Existing, ...] = get_args(Existing)
 #: What a file without such a column may say of everybody in it.
 DEFAULTED: tuple[Field, ...] = ("profile_type", "language", "notes")
@@ -31,6 +42,10 @@ _NAMES: dict[Field, frozenset[str]] = {
             "nombreapellidos",
             "nombrecompleto",
             "nombresyapellidos",
+            "nombres",
+            "apellidosynombre",
+            "apellidosnombre",
+            "firstname",
             "name",
             "fullname",
             "persona",
@@ -43,6 +58,10 @@ _NAMES: dict[Field, frozenset[str]] = {
             "clientname",
         ]
     ),
+    "surname": frozenset(
+        ["apellidos", "apellido", "primerapellido", "surname", "surnames", "lastname", "familyname"]
+    ),
+    "second_surname": frozenset(["segundoapellido", "secondsurname"]),
     "phone": frozenset(
         [
             "telefono",
@@ -155,12 +174,19 @@ LANGUAGE_WORDS: dict[str, str] = {
     **dict.fromkeys(["bambara"], "bm"),
 }
 
+#: Names of columns that hold a part of the name, where others hold the rest.
+_FIRST_NAMES = frozenset({"nombre", "nombres", "name", "firstname"})
+#: What a file with results has beside a file's own columns: words of ours about a row.
+_OURS = frozenset({"resultado", "motivo", "result", "reason"})
+
 #: What most values of such a column look like; the first that fits a column says what it is.
 _LOOKS: dict[Field, str] = {
     "id": r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}",
     "email": r"[^\s@]+@[^\s@]+\.[^\s@]+",
     "passport_or_nie": r"[XYZ]-?\d{7}-?[A-Z]|[A-Z]{1,3}\d{6,8}",
-    "phone": r"['=\"]*(?:\+|00)?\d[\d .()/-]{7,17}\"?",
+    # A day is written like a phone.
+    "phone": r"(?!\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4}$|\d{4}[-/.]\d{1,2}[-/.]\d{1,2}$)"
+    r"['=\"]*(?:\+|00)?\d[\d .()/-]{7,17}\"?",
     "name": r"[^\W\d_][\w'’.-]*(?: [^\W\d_][\w'’.-]*){1,5}",
 }
 _ENOUGH = 0.6
@@ -179,6 +205,8 @@ class Mapping:
     existing: Existing = "skip"
     #: Write the good rows although others are not; else all or nothing.
     only_valid: bool = False
+    #: Import what was judged without waiting for anybody's word.
+    by_itself: bool = False
 
     @classmethod
     def of(cls, value: dict[str, Any]) -> Self:
@@ -198,6 +226,8 @@ class Mapping:
             for name, said in dict(value.get("defaults", {})).items()
             if name in DEFAULTED and str(said).strip()
         }
+        if "language" in defaults:
+            defaults["language"] = defaults["language"].lower()
         if defaults.get("profile_type", "OTHER") not in PROFILE_TYPES:
             raise ValueError("no such profile type")
         if not re.fullmatch(r"[A-Za-z]{2,3}", defaults.get("language", "es")):
@@ -205,7 +235,14 @@ class Mapping:
         defaults["notes"] = defaults.get("notes", "")[:2_000].replace("\0", "")
         if not defaults["notes"]:
             del defaults["notes"]
-        return cls(tuple(columns), defaults, region, existing, bool(value.get("only_valid", False)))
+        return cls(
+            tuple(columns),
+            defaults,
+            region,
+            existing,
+            only_valid=bool(value.get("only_valid", False)),
+            by_itself=bool(value.get("by_itself", False)),
+        )
 
     def json(self) -> dict[str, Any]:
         """As JSON, for the database."""
@@ -215,12 +252,13 @@ class Mapping:
             "region": self.region,
             "existing": self.existing,
             "only_valid": self.only_valid,
+            "by_itself": self.by_itself,
         }
 
     @property
     def knows_somebody(self) -> bool:
         """Whether a column says who a row is about."""
-        return bool({"id", "name", "phone", "email", "passport_or_nie"} & set(self.columns))
+        return bool({"id", *NAME_PARTS, "phone", "email", "passport_or_nie"} & set(self.columns))
 
 
 def key(text: str) -> str:
@@ -247,9 +285,12 @@ def guess(header: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> l
         found = _named(name)
         if found is not None and found not in guessed:
             guessed[n] = found
+    if "name" in guessed and key(header[guessed.index("name")]) not in _FIRST_NAMES:
+        # All of it is there already.
+        guessed = [None if found in NAME_PARTS[1:] else found for found in guessed]
     cells = pandas.DataFrame([[*row, *[""] * (width - len(row))][:width] for row in rows])
     for n in range(width if len(cells) else 0):
-        if guessed[n] is not None:
+        if guessed[n] is not None or (n < len(header) and key(header[n]) in _OURS):
             continue
         column = cells[n].astype(str).str.strip()
         column = column[column != ""]
@@ -272,4 +313,9 @@ def signature(header: Sequence[str]) -> bytes:
 
 def _named(name: str) -> Field | None:
     plain = key(name)
-    return next((f for f, names in _NAMES.items() if plain in names), None)
+    # `Teléfono 1` is the first of several.
+    for word in (plain, plain.rstrip("0123456789")):
+        for found, names in _NAMES.items():
+            if word in names:
+                return found
+    return None

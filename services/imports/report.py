@@ -15,7 +15,7 @@ from services.errors import Conflict, NotFound
 from services.imports.files import CELL, NO_TEXT
 from services.imports.jobs import get
 from services.permissions import Permission, requires
-from services.spreadsheets import csv_rows
+from services.spreadsheets import csv_rows, harmless_again
 
 #: Rows that one statement reads for a file.
 _AT_ONCE = 5_000
@@ -164,7 +164,7 @@ async def _written(
     yield b"\xef\xbb\xbf"
     width = len(head) - 2 if head else 0
     if head:
-        yield csv_rows([head], ";")
+        yield csv_rows([head], ";", made=harmless_again)
     after = 0
     while True:
         async with begin(actor) as connection:
@@ -177,7 +177,7 @@ async def _written(
             cells = row.line.replace(NO_TEXT, "\ufffd").split(CELL)
             cells += [""] * (width - len(cells))
             told.append([*cells, *words(row.result, row.problems, row.other_row)])
-        yield csv_rows(told, ";")
+        yield csv_rows(told, ";", made=harmless_again)
 
 
 def _next(import_id: UUID, after: int) -> Select[Any]:

@@ -115,7 +115,7 @@ async def _judge(actor: System, claimed: Row[Any], tell: "_Progress") -> None:
             values = {"state": "failed", "problem": problem, "finished_at": func.now()}
             await jobs.remove_content(connection, claimed.id, rows=False)
         elif goes_on and not counts["new"] + counts["updated"]:
-            values = {"state": "done", "finished_at": func.clock_timestamp()}
+            values = {"state": "done", "problem": None, "finished_at": func.clock_timestamp()}
             await jobs.remove_content(connection, claimed.id, rows=False)
         await _finish(
             connection, claimed, counts=counts, judged_at=func.now(), attempts=0, **values
@@ -150,7 +150,12 @@ async def _write(actor: System, claimed: Row[Any], tell: "_Progress") -> None:
             await _as_the_software(connection)
             await jobs.remove_content(connection, claimed.id, rows=False)
             await _finish(
-                connection, claimed, state="done", finished_at=func.clock_timestamp(), progress=1
+                connection,
+                claimed,
+                state="done",
+                problem=None,
+                finished_at=func.clock_timestamp(),
+                progress=1,
             )
     except IntegrityError:
         # Somebody was given one of these e-mails or phones a moment ago.
@@ -249,7 +254,8 @@ _PHONES = text(
     " and (result = 'new' or 'phone' = any (fields)) limit :most"
 )
 
-#: Whether a phone is somebody else's by now, or a client whom the import changes has been changed.
+#: Whether a phone or a document is somebody else's by now, or a client whom the import changes has
+#: been changed.
 _IS_CHANGED = text("""
 select exists (select from import_rows r join client_identities i
     on i.kind = 'phone' and i.value = r.phone and i.retired_at is null
@@ -263,6 +269,14 @@ or exists (select from import_rows r join client_identities i
       ('wa_id', substr(app_private.phone_variant(r.phone), 2))) and i.retired_at is null
   where r.import_id = :id and r.phone ~ '^[+]5[245]' and (r.result = 'new'
     or ('phone' = any (r.fields) and i.client_id <> r.client_id)))
+or exists (select from import_rows r join clients c
+    on app_private.document_key(c.passport_or_nie) = app_private.document_key(r.passport_or_nie)
+    and c.id <> r.client_id
+  where r.import_id = :id and r.passport_or_nie is not null
+    and (r.result = 'new' or 'passport_or_nie' = any (r.fields))
+    and c.updated_at > (select judged_at from imports where id = :id)
+    -- Not those that this very transaction has made.
+    and c.created_at <> now())
 or exists (select from import_rows r left join clients c on c.id = r.client_id
   where r.import_id = :id and r.result = 'updated'
     and (c.id is null or c.updated_at > (select judged_at from imports where id = :id)))
@@ -376,7 +390,9 @@ def _own(claimed: Row[Any]) -> list[Any]:
 async def _fail(actor: System, claimed: Row[Any], code: str, *, row: int | None = None) -> None:
     """Give up. What an undo could not take back stays done, and can be undone again."""
     log.warning("import.failed", import_id=str(claimed.id), code=code, attempt=claimed.attempts)
-    state = "done" if claimed.state == "undoing" else "failed"
+    state = "failed"
+    if claimed.state == "undoing":
+        state, code = "done", "not_undone"
     values: dict[str, Any] = {"state": state, "problem": code, "problem_row": row}
     if state == "failed":
         values["finished_at"] = func.now()
@@ -409,8 +425,10 @@ async def _cancelled(actor: System, claimed: Row[Any]) -> None:
 
 
 async def _judge_again(actor: System, claimed: Row[Any]) -> None:
-    """Nothing was written. A program's import goes on by itself, a person looks at it again."""
-    by_itself = claimed.requested_by is None
+    """Nothing was written. What nobody has looked at goes on by itself, once; else somebody looks
+    at it, which ends what could go round forever."""
+    is_first = claimed.problem != "changed_meanwhile"
+    by_itself = Mapping.of(claimed.mapping).by_itself and is_first
     async with begin(actor) as connection:
         await connection.execute(
             update(imports)

@@ -6,9 +6,11 @@ writes the first sheet's rows to standard output, in UTF-8, cells and lines apar
 Exit code 3: the file cannot be read; what stands on standard error then is a code.
 """
 
+import re
 import subprocess
 import sys
 import zipfile
+import zlib
 from collections.abc import Iterator
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
@@ -21,6 +23,9 @@ _MAX_UNPACKED = 2 * 1024 * 1024 * 1024
 _MAX_SECONDS = 600
 #: Memory of the process that reads.
 _MAX_MEMORY = 4 * 1024 * 1024 * 1024
+#: Bytes of a workbook's table of contents.
+_MAX_CONTENTS = 1024 * 1024
+_SHEET = re.compile(rb"<(?:\w+:)?sheet\s")
 _READ_AT_ONCE = 256 * 1024
 _UNREADABLE = 3
 _CODES = frozenset({"damaged", "too_large", "no_sheet", "too_many_rows", "too_many_columns"})
@@ -50,6 +55,15 @@ def lines_of(path: Path, *, most: int | None = None) -> Iterator[list[tuple[int,
                 raise Unreadable(code[0] if code[0] in _CODES else "damaged")
         finally:
             reader.kill()
+
+
+def count(path: Path) -> int:
+    """How many sheets a workbook has; 1 where it does not say."""
+    try:
+        with zipfile.ZipFile(path) as archive, archive.open("xl/workbook.xml") as part:
+            return max(len(_SHEET.findall(part.read(_MAX_CONTENTS))), 1)
+    except (zipfile.BadZipFile, OSError, KeyError, ValueError, RuntimeError, zlib.error):
+        return 1
 
 
 def main(path: str, most: str) -> int:

@@ -54,6 +54,8 @@ class Sample:
     remembered: bool
     #: When this very file was imported before.
     imported_at: datetime | None
+    #: Of the workbook, of which the first is read.
+    sheets: int = 1
 
 
 @requires(Permission.IMPORT_CLIENTS)
@@ -144,9 +146,11 @@ async def _sample(import_id: UUID, reading: Reading | None) -> Sample:
         raise Conflict("file_gone")
     is_new = reading is None and not row.mapping
     chosen = reading or Reading.of(row.reading)
+    book_sheets = 1
     if row.kind == "xlsx":
         async with file_of(import_id) as path:
             rows = await asyncio.to_thread(_sheet_rows, path)
+            book_sheets = await asyncio.to_thread(sheets.count, path)
     else:
         rows = head_rows(content, chosen, most=LOOKED_AT, whole=row.size <= len(content))
     if is_new:
@@ -167,6 +171,7 @@ async def _sample(import_id: UUID, reading: Reading | None) -> Sample:
         columns=remembered or guessed,
         remembered=remembered is not None,
         imported_at=earlier,
+        sheets=book_sheets,
     )
 
 

@@ -121,3 +121,15 @@ def test_days_that_are_no_period_are_said_beside_the_field(page: Page) -> None:
     expect(page.locator(".ac-field-error")).to_be_visible()
     expect(page.get_by_label("Desde")).to_have_attribute("aria-invalid", "true")
     expect(page.locator(".ac-tile")).to_have_count(0)
+
+
+def test_one_end_of_a_period_may_be_any_day(page: Page) -> None:
+    sign_in(page)
+    page.goto("/dashboard?from=2001-01-01")
+    expect(page.locator(".ac-field-error")).to_be_visible()
+    for days in ("from=2001-01-01", "to=2000-01-05", "from=2999-12-31", "from=x&to=2026-02-30"):
+        page.goto(f"/dashboard/print?{days}")
+        expect(page.get_by_role("heading", name="Personas por perfil")).to_be_visible()
+    for days in ("to=2000-01-05", "from=2999-12-31", "from=x&to=2026-02-30&assigned=y&profile=z"):
+        page.goto(f"/dashboard?{days}")
+        expect(page.locator(".ac-tile").first).to_be_visible()

@@ -108,6 +108,15 @@ def test_the_list_is_exported_as_it_is_shown(page: Page, tmp_path: Path) -> None
     content = (tmp_path / "list.csv").read_bytes()
     assert content.startswith(b"\xef\xbb\xbfNombre;")
 
+    # Narrowed to the people behind a number the file holds as few as the list.
+    page.goto("/clients?created_from=2001-01-01&created_to=2001-01-02&status=archived")
+    expect(page.get_by_text("No coincide nadie")).to_be_visible()
+    page.get_by_role("button", name="Exportar").click()
+    with page.expect_download() as coming:
+        page.get_by_role("button", name="CSV para Excel en España").click()
+    coming.value.save_as(tmp_path / "narrowed.csv")
+    assert len((tmp_path / "narrowed.csv").read_text("utf-8-sig").splitlines()) == 1
+
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1440, 390])

@@ -285,7 +285,8 @@ class _Story:
             case "write":
                 self._desk.message(client, "inbound", at)
             case "answer":
-                self._desk.message(client, "outbound", at)
+                by = self._admin.id if how else None
+                self._desk.message(client, "outbound", at, by=by)
             case "fail":
                 self._desk.message(client, "outbound", at, status="failed", code=how or None)
             case "react":

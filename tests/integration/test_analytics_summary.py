@@ -67,7 +67,9 @@ async def people_and_clients(desk: Desk, people: dict[str, Staff]) -> dict[str, 
     for n, client in enumerate(found.values()):
         desk.message(client, "inbound", MONDAY + timedelta(hours=n))
     desk.message(found["Amina"], "outbound", MONDAY + timedelta(minutes=7))
-    desk.message(found["Bilal"], "outbound", MONDAY + timedelta(hours=4))
+    # A colleague's answer.
+    late = MONDAY + timedelta(hours=4)
+    desk.message(found["Bilal"], "outbound", late, by=people["caseworker"].id)
     desk.message(
         found["Bilal"], "outbound", MONDAY + timedelta(hours=5), status="failed", code=131047
     )
@@ -167,6 +169,18 @@ class TestWorkload:
         assert found[people["caseworker"].id].name == people["caseworker"].name
         assert found[None].missed == 1
 
+    async def test_what_somebody_sends_is_theirs_whoever_the_person_is_assigned_to(
+        self, people_and_clients: Any, people: dict[str, Staff]
+    ) -> None:
+        admin, caseworker = people["admin"], people["caseworker"]
+        found = {w.staff_id: w.sent for w in (await summary(admin, **WEEK)).workload}
+        assert found == {admin.id: 0, caseworker.id: 1, None: 0}
+        asylum = await summary(admin, **WEEK, profile="ASYLUM")
+        assert not any(w.sent for w in asylum.workload)
+        for sender, names in ((caseworker, ["Bilal"]), (admin, [])):
+            narrowing = Narrowing(behind="sent_by", key=str(sender.id))
+            assert [c.name for c in (await list_clients(admin, narrowing=narrowing)).items] == names
+
     async def test_a_caseworker_sees_their_own_and_nobodys(
         self, people_and_clients: Any, caseworker: Staff
     ) -> None:
@@ -224,6 +238,8 @@ class TestLists:
             ({"behind": "inbound"}, ["Amina", "Bilal", "Chen"]),
             ({"behind": "inbound", "until": MONDAY + timedelta(minutes=1)}, ["Amina"]),
             ({"behind": "outbound"}, ["Amina", "Bilal"]),
+            ({"behind": "sent_by"}, ["Bilal"]),
+            ({"behind": "sent_by", "key": "nonsense"}, []),
             ({"behind": "failed"}, ["Bilal"]),
             ({"behind": "failed", "key": "131047"}, ["Bilal"]),
             ({"behind": "failed", "key": "131026"}, []),

@@ -8,10 +8,12 @@ from fastapi import FastAPI
 
 from api import imports
 from api.routes import add_api
+from services import client_edits
 from services.actors import Staff
+from services.imports import run
 from services.tokens import Tokens, Verifier
 from tests.imports_support import people, work
-from tests.support import Postgres
+from tests.support import SYSTEM, Postgres
 from tests.tokens import ISSUER, LEGACY_SECRET, SERVICE_KEY, calling, staff_token
 
 LIST = "name;phone;email;profileType\nAmina;600111222;amina@example.org;ASYLUM\n"
@@ -72,6 +74,35 @@ async def test_without_one_it_goes_on_by_itself(
     assert [row[:5] for row in people(database)] == [
         ("Amina", "+34600111222", "amina@example.org", "ASYLUM", "import")
     ]
+
+
+async def test_it_goes_on_by_itself_although_somebody_was_added_since_it_was_judged(
+    client: httpx.AsyncClient, admin: Staff, database: Postgres
+) -> None:
+    told = (await post(client, LIST + "Zoe;600111333;;\n")).json()
+    assert await run.work(SYSTEM)
+    assert (await client.get(f"/api/imports/{told['id']}")).json()["state"] == "importing"
+    await client_edits.create_client(admin, name="Zoe", phone="600111333")
+    await work()
+    found = (await client.get(f"/api/imports/{told['id']}")).json()
+    assert (found["state"], found["dry_run"], found["problem"]) == ("done", False, None)
+    assert (found["counts"]["new"], found["counts"]["unchanged"]) == (1, 1)
+    assert [row[0] for row in people(database)] == ["Amina", "Zoe"]
+
+
+async def test_what_changes_again_and_again_is_left_to_somebody_and_says_so(
+    client: httpx.AsyncClient, admin: Staff, database: Postgres
+) -> None:
+    told = (await post(client, LIST + "Zoe;600111333;;\nLi;600111444;;\n")).json()
+    for phone in ("600111333", "600111444"):
+        assert await run.work(SYSTEM)
+        await client_edits.create_client(admin, name="Antes", phone=phone)
+        assert await run.work(SYSTEM)
+    await work()
+    found = (await client.get(f"/api/imports/{told['id']}")).json()
+    assert (found["state"], found["dry_run"]) == ("judged", True)
+    assert found["problem"] == "changed_meanwhile"
+    assert [row[0] for row in people(database)] == ["Antes", "Antes"]
 
 
 async def test_all_or_nothing_unless_it_says_so(

@@ -2,18 +2,22 @@
 
 import csv
 import io
+from urllib.parse import urlsplit
 
 import pytest
+from starlette.datastructures import QueryParams
 
 from services import client_edits, client_exports
 from services.actors import Staff
 from services.client_exports import Format, View
 from services.errors import Forbidden
 from services.imports.mapping import PROFILE_WORDS, guess, key
+from services.narrowing import Narrowing
 from services.simulator import bodies
 from services.simulator.bodies import DEMO_NUMBER, Sender
 from tests.imports_support import judged, state
 from tests.support import Postgres, deliver
+from ui.client_query import ClientQuery
 from ui.downloads import labels_of_export
 from ui.i18n import Language, speaking
 
@@ -82,6 +86,27 @@ class TestRoundTrip:
         rows = (await exported(admin, "csv", view)).decode().splitlines()
         assert len([row for row in rows if "Ñandú" in row]) == 1
         assert "Sin número" not in "".join(rows)
+
+    async def test_the_people_behind_a_number_are_exported_alone(
+        self, admin: Staff, database: Postgres
+    ) -> None:
+        today = "/clients?behind=inbound&status=active&status=inactive&status=archived"
+        narrowing = ClientQuery.read(QueryParams(urlsplit(today).query)).narrowing
+        rows = (await exported(admin, "csv", View(narrowing=narrowing))).decode().splitlines()
+        assert len(rows) == 3
+        nobody = Narrowing(assigned_to=admin.id, behind="inbound")
+        assert len((await exported(admin, "csv", View(narrowing=nobody))).splitlines()) == 1
+        with database.connect() as connection:
+            told = connection.execute(
+                "select details -> 'narrowed' from audit_log where details ? 'format' order by id"
+            ).fetchall()
+        assert told == [(["inbound"],), (["assigned_to", "inbound"],)]
+
+    async def test_days_are_those_of_the_place(self, admin: Staff, database: Postgres) -> None:
+        with database.connect() as connection:
+            connection.execute("update clients set created_at = '2026-06-30 22:30+00'")
+        rows = list(csv.DictReader(io.StringIO((await exported(admin, "csv")).decode())))
+        assert {row[labels()["created_at"]] for row in rows} == {"2026-07-01"}
 
     async def test_the_log_names_everybody_who_went_along(
         self, admin: Staff, database: Postgres

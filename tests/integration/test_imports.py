@@ -1,8 +1,11 @@
 """Importing a list of people: judged first, written whole or not at all, taken back."""
 
 import asyncio
+import io
+import zipfile
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import pytest
 from sqlalchemy import text
@@ -10,6 +13,8 @@ from sqlalchemy import text
 from db.engine import begin
 from services import audit_reading, client_edits, clients, erasures, retention
 from services.actors import Staff
+from services.analytics import counting
+from services.analytics.hours import WorkingHours
 from services.errors import Conflict, Forbidden, Invalid
 from services.imports import jobs, report, run, uploads
 from services.imports.files import Reading, Unreadable
@@ -132,6 +137,60 @@ class TestJudging:
         found = await judged(admin, csv_of("Quién;+221771234567;amina@example.org;;;;"))
         assert results(database, found.id) == {2: ("invalid", ["row:two_clients"])}
 
+    @pytest.mark.parametrize("existing", ["skip", "fill", "overwrite"])
+    async def test_so_is_a_row_with_the_phone_of_one_and_the_document_of_another(
+        self, admin: Staff, database: Postgres, existing: str
+    ) -> None:
+        await imported(admin, csv_of(AMINA, "Berta;600111333;;;Y1234567X;;"))
+        found = await judged(admin, csv_of("Quién;600111222;;;y-1234567-x;;"), existing=existing)
+        assert results(database, found.id) == {2: ("invalid", ["row:two_clients"])}
+
+    async def test_and_one_that_says_only_a_document_which_two_people_have(
+        self, admin: Staff, database: Postgres
+    ) -> None:
+        for name in ("Amina", "Berta"):
+            await client_edits.create_client(admin, name=name, passport_or_nie="X1234567L")
+        found = await judged(admin, csv_of("Quién;;;;X1234567L;;"))
+        assert results(database, found.id) == {2: ("invalid", ["row:two_clients"])}
+
+    @pytest.mark.parametrize("said", ["-", "no tiene", "En trámite", "0", "00000000", "N/A"])
+    async def test_nobody_is_the_same_person_for_having_no_document(
+        self, admin: Staff, database: Postgres, said: str
+    ) -> None:
+        await client_edits.create_client(admin, name="Zoe", passport_or_nie=said)
+        content = csv_of(f"Amina;600111222;;;{said};;", f"Berta;600111333;;;{said};;")
+        found = await judged(admin, content)
+        assert results(database, found.id) == {2: ("new", []), 3: ("new", [])}
+
+    async def test_a_language_is_the_same_however_it_is_written(
+        self, admin: Staff, database: Postgres
+    ) -> None:
+        content = csv_of("A;;;;;;ES", "B;;;;;;español", "C;;;;;;es", "D;;;;;;")
+        await imported(admin, content, defaults={"language": "FR"})
+        assert [row[7] for row in people(database)] == ["es", "es", "es", "fr"]
+
+    async def test_a_name_in_several_columns_is_put_together(
+        self, admin: Staff, database: Postgres
+    ) -> None:
+        head = "Primer apellido;Segundo apellido;Nombre;Teléfono 1"
+        rows = ("Haddad; Benítez ;Amina;600111222", "Mbaye;;Zoe;600111333", ";;Li;", "Diallo;;;")
+        done = await imported(admin, csv_of(*rows, head=head))
+        assert done.counts["new"] == 4
+        assert [row[0] for row in people(database)] == [
+            *("Amina Haddad Benítez", "Diallo", "Li", "Zoe Mbaye"),
+        ]
+        again = await judged(admin, csv_of(*rows, head=head), existing="overwrite")
+        assert again.counts["unchanged"] == 2
+
+    async def test_a_digit_that_a_spreadsheet_added_is_no_part_of_a_phone(
+        self, admin: Staff, database: Postgres
+    ) -> None:
+        found = await judged(admin, csv_of("A;600111222.0;;;;;", "B;60011122.0;;;;;"))
+        assert results(database, found.id) == {
+            2: ("new", []),
+            3: ("invalid", ["phone:not_a_phone"]),
+        }
+
     async def test_no_column_says_who_it_is_about(self, admin: Staff) -> None:
         import_id = await upload(admin, "x;y\n1;2\n")
         with pytest.raises(Invalid):
@@ -157,8 +216,6 @@ class TestFiles:
         ]
 
     async def test_excel(self, admin: Staff, database: Postgres, tmp_path: object) -> None:
-        import io
-
         file = io.BytesIO()
         with Workbook(file) as book:
             book.write([["Nombre", "Teléfono"], ["Begoña", "600111222"], ["", ""], ["Zoe", "1"]])
@@ -168,6 +225,25 @@ class TestFiles:
             2: ("new", []),
             4: ("invalid", ["phone:not_a_phone"]),
         }
+
+    async def test_of_several_sheets_the_first_is_read_and_the_others_are_told(
+        self, admin: Staff
+    ) -> None:
+        file, several = io.BytesIO(), io.BytesIO()
+        with Workbook(file) as book:
+            book.write([["Nombre", "Teléfono"], ["Begoña", "600111222"]])
+        with zipfile.ZipFile(file) as one, zipfile.ZipFile(several, "w") as two:
+            for name in one.namelist():
+                content = one.read(name)
+                if name == "xl/workbook.xml":
+                    other = b'<sheet name="Otra" sheetId="2" r:id="rId1"/></sheets>'
+                    content = content.replace(b"</sheets>", other)
+                two.writestr(name, content)
+        for book_file, sheets in ((file, 1), (several, 2)):
+            shown = await uploads.sample(
+                admin, await upload(admin, book_file.getvalue(), "personas.xlsx")
+            )
+            assert (shown.sheets, shown.rows[0][1][0]) == (sheets, "Begoña")
 
     @pytest.mark.parametrize(
         ("content", "code"),
@@ -206,6 +282,12 @@ class TestFiles:
     ) -> None:
         found = await judged(admin, content)
         assert (found.state, found.problem, found.problem_row) == ("failed", code, row)
+
+    async def test_a_sample_has_the_lines_that_the_import_has(self, admin: Staff) -> None:
+        content = csv_of("Amina\u2028Haddad;600111222;;;;Una\x0cnota;es")
+        shown = await uploads.sample(admin, await upload(admin, content))
+        assert [row for row, _ in shown.rows] == [2]
+        assert shown.rows[0][1][:2] == ["Amina\u2028Haddad", "600111222"]
 
     async def test_somebody_may_say_otherwise(self, admin: Staff, database: Postgres) -> None:
         content = "Nombre,Teléfono\nBegoña,600111222\n".encode("cp1252")
@@ -417,6 +499,18 @@ class TestInterruptions:
         assert again.counts["duplicate_in_database"] == 1
         assert [row[0] for row in people(database)] == [None]
 
+    async def test_two_imports_of_the_same_people_at_once(
+        self, admin: Staff, database: Postgres
+    ) -> None:
+        one, other = [await judged(admin, csv_of("Amina;;;;X1234567L;;")) for _ in range(2)]
+        for found in (one, other):
+            await jobs.start_import(admin, found.id)
+        await work()
+        again = await jobs.get(admin, other.id)
+        assert (again.state, again.problem) == ("judged", "changed_meanwhile")
+        assert (again.counts["new"], again.counts["unchanged"]) == (0, 1)
+        assert [row[5] for row in people(database)] == ["X1234567L"]
+
     async def test_somebody_edited_a_client_meanwhile(
         self, admin: Staff, database: Postgres
     ) -> None:
@@ -491,6 +585,52 @@ class TestUndoing:
         await jobs.undo(admin, done.id)
         await work()
         assert [(row[0], row[6]) for row in people(database)] == [("Amina", "Mía"), ("Zoe", None)]
+
+    @pytest.mark.parametrize(
+        ("said", "taken"),
+        [
+            ("Amina;600111222;nueva@example.org;;;;", {"email": "AMINA@example.org"}),
+            ("Amina;600111333;amina@example.org;;;;", {"phone": "600111222"}),
+        ],
+    )
+    async def test_what_is_somebody_elses_by_now_is_not_given_back_and_all_else_is(
+        self, admin: Staff, database: Postgres, said: str, taken: dict[str, str]
+    ) -> None:
+        await imported(admin, csv_of("Amina;600111222;amina@example.org;;;;", "Zoe;600111444;;;;;"))
+        content = csv_of(said, "Zoe;600111444;;;;Nota;", "Nadie;600111555;;;;;")
+        done = await imported(admin, content, existing="overwrite")
+        await client_edits.create_client(admin, name="Otra", **taken)
+        await jobs.undo(admin, done.id)
+        await work()
+        undone = await jobs.get(admin, done.id)
+        assert undone.undo_counts == {"removed": 1, "restored": 1, "kept": 1}
+        assert [person.name for person in await report.kept(admin, done.id)] == ["Amina"]
+        assert {row[0]: row[6] for row in people(database)} == dict.fromkeys(
+            ["Amina", "Otra", "Zoe"]
+        )
+
+    async def test_whoever_waits_to_be_counted_is_not_kept_for_it(
+        self, admin: Staff, database: Postgres
+    ) -> None:
+        done = await imported(admin, csv_of(AMINA))
+        # As when the organisation's hours change.
+        await counting.set_clock(SYSTEM, ZoneInfo("Europe/Madrid"), WorkingHours(holidays=True))
+        await jobs.undo(admin, done.id)
+        await work()
+        undone = await jobs.get(admin, done.id)
+        assert undone.undo_counts == {"removed": 1, "restored": 0, "kept": 0}
+        assert people(database) == []
+
+    async def test_what_cannot_be_undone_says_so_and_stays_imported(
+        self, admin: Staff, database: Postgres
+    ) -> None:
+        done = await imported(admin, csv_of(AMINA))
+        await jobs.undo(admin, done.id)
+        with database.connect() as connection:
+            connection.execute("update imports set attempts = 3")
+        await work()
+        found = await jobs.get(admin, done.id)
+        assert (found.state, found.problem, found.can_undo) == ("done", "not_undone", True)
 
     async def test_only_once(self, admin: Staff) -> None:
         done = await imported(admin, csv_of(AMINA))
@@ -572,4 +712,22 @@ async def test_the_same_file_with_a_result_for_each_row(admin: Staff, database: 
         "Nombre;Teléfono;Correo electrónico;Perfil;NIE;Notas;Idioma;Resultado;ok",
         "Amina Haddad;600 111 222;amina@example.org;asilo;X1234567L;Cita el lunes;árabe;new;ok",
         "Mal;12;'=1+1;;;;;invalid;email:formula,phone:not_a_phone",
+    ]
+
+
+async def test_a_file_with_results_says_the_same_when_it_is_imported(
+    admin: Staff, database: Postgres
+) -> None:
+    content = csv_of("'+34 vuelve;'+34600111222;;;;'=x;", "''x;600111333;;;;;")
+    found = await judged(admin, content)
+
+    def words(result: str, problems: list[str], other: int | None) -> tuple[str, str]:
+        return (result, "Ya está aquí") if result else ("Resultado", "Motivo")
+
+    parts = [part async for part in await report.result_file(admin, found.id, words)]
+    again = await imported(admin, b"".join(parts))
+    assert again.mapping.columns[-2:] == (None, None)
+    assert [(row[0], row[1], row[6]) for row in people(database)] == [
+        ("'x", "+34600111333", None),
+        ("+34 vuelve", "+34600111222", "=x"),
     ]

@@ -228,3 +228,18 @@ def test_mappings_from_outside_are_never_trusted() -> None:
     for wrong in ({"region": "XX"}, {"existing": "erase"}, {"defaults": {"profile_type": "x"}}):
         with pytest.raises(ValueError, match="no such"):
             Mapping.of(wrong)
+
+
+@pytest.mark.parametrize(
+    ("header", "row", "columns"),
+    [
+        ("Nacimiento;Avisar a", "12/05/1990;600111222", [None, "phone"]),
+        ("Nacimiento;Avisar a", "1990-05-12;600 11 12 22", [None, "phone"]),
+        ("Teléfono;Motivo", "600111222;Ya está aquí", ["phone", None]),
+        ("Nombre;Apellidos", "Amina;Haddad", ["name", "surname"]),
+        ("Nombre completo;Apellidos", "Amina Haddad;Haddad", ["name", None]),
+        ("Tlf. 1;Tlf. 2", "600111222;600111223", ["phone", None]),
+    ],
+)
+def test_what_columns_seem_to_be(header: str, row: str, columns: list[str | None]) -> None:
+    assert guess(header.split(";"), [row.split(";")], len(columns)) == columns

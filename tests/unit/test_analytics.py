@@ -10,6 +10,7 @@ from services.analytics.hours import WorkingHours, calendar, national_holidays
 from services.analytics.messages import MessageDay, every_day
 from services.analytics.people import Week, weeks
 from services.analytics.scope import Period, Scope
+from services.analytics.summary import period_of
 from services.errors import Invalid
 
 MADRID = ZoneInfo("Europe/Madrid")
@@ -86,6 +87,15 @@ class TestPeriods:
 
     def test_the_first_day_of_all_has_something_before(self) -> None:
         assert Period(date(2000, 1, 1), date(2000, 1, 9)).before.since == date(2000, 1, 1)
+
+    def test_one_end_is_enough(self) -> None:
+        today = date(2026, 11, 30)
+        assert period_of(None, None, today) == Period(date(2026, 11, 1), today)
+        assert period_of(date(2026, 11, 20), None, today) == Period(date(2026, 11, 20), today)
+        early = date(2000, 1, 5)
+        assert period_of(None, early, today) == Period(date(2000, 1, 1), early)
+        late = date(2030, 1, 1)
+        assert period_of(late, None, today) == Period(late, late)
 
     def test_a_scope_knows_its_profile_types(self) -> None:
         with pytest.raises(Invalid):

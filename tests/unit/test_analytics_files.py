@@ -4,6 +4,7 @@ import csv
 import io
 import itertools
 from datetime import date
+from uuid import UUID
 
 import pytest
 from hypothesis import given
@@ -18,7 +19,7 @@ from services.analytics.numbers import Compared
 from services.analytics.people import People, Week
 from services.analytics.scope import Period, Scope
 from services.analytics.summary import Summary
-from services.analytics.suppression import SHOWN_FROM, hide, hide_one
+from services.analytics.suppression import SHOWN_FROM, hide, hide_one, hide_together
 from services.analytics.tables import COLUMNS, harmless, written
 from services.analytics.today import Today
 from services.analytics.workload import Workload
@@ -87,6 +88,16 @@ class TestSuppression:
         found = hide({"a": 1, "b": 2, "c": 0})
         assert (found.cells, found.total) == ({"a": None, "b": None, "c": None}, None)
 
+    def test_no_other_table_of_the_same_people_tells_a_hidden_total(self) -> None:
+        of_five = dict.fromkeys("abcde", 1)
+        assert hide({"es": 5}).total == 5
+        profiles, languages = hide_together(of_five, {"es": 5, "": 0})
+        assert profiles.cells == dict.fromkeys("abcde")
+        assert (profiles.total, languages.total) == (None, None)
+        assert languages.cells == {"es": None, "": None}
+        whole = hide_together({"a": 9}, {"es": 9})
+        assert [table.total for table in whole] == [9, 9]
+
     def test_a_single_number(self) -> None:
         assert [hide_one(n) for n in (0, 1, 4, 5)] == [0, None, None, 5]
 
@@ -136,7 +147,8 @@ class TestAddresses:
         ("since", "until", "problem"),
         [
             (DAY, DAY, None),
-            (DAY, None, None),
+            (date(2999, 12, 31), None, None),
+            (date(2001, 1, 1), None, "too_long"),
             (DAY, date(2026, 11, 15), "backwards"),
             (date(2020, 1, 1), DAY, "too_long"),
         ],
@@ -145,6 +157,13 @@ class TestAddresses:
         self, since: date, until: date | None, problem: str | None
     ) -> None:
         assert DashboardQuery(since, until).problem == problem
+
+    def test_whom_somebody_has_written_to_is_whoever_they_are_assigned_to(self) -> None:
+        links = Links(Scope(Period(DAY, DAY), "STUDENT", UUID(int=2)), DAY)
+        query = ClientQuery.read(QueryParams(links.sent_by(str(UUID(int=1))).partition("?")[2]))
+        assert query.narrowing.assigned_to is None
+        assert (query.behind, query.key) == ("sent_by", str(UUID(int=1)))
+        assert query.profiles == ("STUDENT",)
 
     def test_every_link_leads_to_a_list_that_reads_it(self) -> None:
         links = Links(Scope(Period(DAY, DAY), "STUDENT", "nobody"), DAY)

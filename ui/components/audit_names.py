@@ -131,6 +131,7 @@ _DETAILS = {
     "import": N_("Import"),
     "format": N_("Kind of file"),
     "searched": N_("With a search"),
+    "narrowed": N_("Only the people behind a number"),
     "profile_types": N_("Profile types"),
     "statuses": N_("Statuses"),
     "shown": N_("Shown"),

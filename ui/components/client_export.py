@@ -15,13 +15,6 @@ _FORMATS = {
 
 def export_menu(query: ClientQuery) -> Html:
     """The button, and a form that asks for what the list shows now: all of its pages."""
-    hidden = {
-        "search": query.search,
-        "profiles": ",".join(query.profiles),
-        "statuses": ",".join(query.statuses),
-        "sort": query.sort,
-        "dir": "desc" if query.descending else "asc",
-    }
     opener = tag(
         "button",
         icon("download"),
@@ -45,7 +38,7 @@ def export_menu(query: ClientQuery) -> Html:
     form = tag(
         "form",
         tag("p", _("What the list shows now, all pages of it"), class_="ac-muted ac-export-what"),
-        *(tag("input", type="hidden", name_=name, value=value) for name, value in hidden.items()),
+        tag("input", type="hidden", name_="list", value=query.address),
         *choices,
         method="post",
         action="/clients/export",

@@ -81,9 +81,7 @@ class ClientTools:
         words = _("Filters ({n})", n=len(chosen)) if chosen else _("Filters")
         self._opener.content = join([icon("filter"), tag("span", words)]).source
         if self._export is not None:
-            # The file knows words, profiles and statuses, and would hold more than is shown.
-            narrowed = query.is_narrowed
-            self._export.content = (NOTHING if narrowed else export_menu(query)).source
+            self._export.content = export_menu(query).source
 
     def count(self, words: str) -> None:
         """Say how many clients there are."""

@@ -176,6 +176,10 @@ def note(symbol: str, words: str) -> Html:
     return tag("div", icon(symbol), tag("span", words), class_="ac-notice ac-notice--info")
 
 
+def counting_note() -> Html:
+    return note("clock", _("Everything is being counted anew. Some numbers are not whole yet."))
+
+
 def nothing(words: str) -> Html:
     """What stands where a number of the period would be."""
     return tag("p", words, class_="ac-muted ac-card-nothing")

@@ -174,6 +174,7 @@ def workload(found: Summary, links: Links) -> Html:
             _("Answers"),
             _("Half took at most"),
             _("Windows missed"),
+            _("Sent by them"),
         ),
         (_load(load, links) for load in found.workload),
     )
@@ -189,6 +190,7 @@ def _load(load: Workload, links: Links) -> tuple[Cell, ...]:
         linked(load.answers.answers, links.answered(whose)),
         _time(load.answers),
         linked(load.missed, links.missed(whose)),
+        "–" if load.staff_id is None else linked(load.sent, links.sent_by(whose)),
     )
 
 

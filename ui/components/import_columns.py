@@ -20,7 +20,7 @@ from ui.components.import_words import (
 )
 from ui.components.markup import Html, join, tag
 from ui.components.tags import profile_label
-from ui.formats import day_and_time
+from ui.formats import day_and_time, number
 from ui.i18n import N_, _
 
 #: Countries that lists come from, the most frequent first.
@@ -76,6 +76,14 @@ class ImportColumns:
                     _(
                         "This very file was imported on {time}.",
                         time=day_and_time(sample.imported_at),
+                    )
+                )
+            if sample.sheets > 1:
+                _notice(
+                    _(
+                        "The file has {n} sheets, and only the first one is read. Save the others"
+                        " as files of their own.",
+                        n=number(sample.sheets),
                     )
                 )
             if found.kind == "csv":

@@ -10,6 +10,8 @@ from ui.i18n import N_, _, ngettext
 
 FIELD_NAMES: dict[str, str] = {
     "name": N_("Name"),
+    "surname": N_("Surname"),
+    "second_surname": N_("Second surname"),
     "phone": N_("Phone"),
     "email": N_("E-mail"),
     "profile_type": N_("Profile type"),
@@ -115,6 +117,10 @@ FILE_PROBLEMS: dict[str, str] = {
     ),
     "interrupted": N_("The app was stopped several times while it worked. Nothing was imported."),
     "not_allowed": N_("Whoever started the import may not import any more. Nothing was imported."),
+    "not_undone": N_(
+        "It could not be undone, and everything is as the import left it. Try again later, or tell"
+        " the administrator."
+    ),
     "not_done": N_("It did not work, and nothing was imported. Tell the administrator."),
 }
 

@@ -50,6 +50,10 @@ def _behind(behind: str, key: str) -> str:
             return _("Wrote to us")
         case "outbound":
             return _("Were written to")
+        case "sent_by":
+            if key == str(current_staff().id):
+                return _("Were written to by me")
+            return _("Were written to by a colleague")
         case "failed":
             said = _("A message did not arrive")
             return f"{said}: {reason_name('' if key == 'unknown' else key)}" if key else said
