@@ -168,6 +168,59 @@ async def test_a_change_in_any_order_keeps_one_person_or_says_that_it_may_be_one
     assert ("bsuid", "ES.old1", True) in names(amina)
 
 
+NEWEST = Sender("34600777666", bsuid="ES.newest1", profile_name="Amina")
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(range(4))))
+@pytest.mark.parametrize("together", [False, True])
+async def test_a_chain_of_changes_in_any_order_splits_nobody_in_silence(
+    admin: Staff, order: tuple[int, ...], together: bool
+) -> None:
+    script = [
+        says(OLD, "viejo", 1),
+        changes(OLD, NEW, 5),
+        changes(NEW, NEWEST, 7),
+        says(NEWEST, "nuevo", 9),
+    ]
+    bodies_in_order = [script[n] for n in order]
+    for body in [bodies.batch(*bodies_in_order)] if together else bodies_in_order:
+        await deliver(body)
+    people = await everybody(admin)
+    if len(people) == 2:
+        # Both ends wrote before WhatsApp had told how the one became the other.
+        assert max(order.index(1), order.index(2)) == 3
+        assert not together
+        assert people[0].conflicting_clients == [people[1].summary.id]
+        return
+    [amina] = people
+    assert amina.summary.phone == "+34600777666"
+    assert amina.summary.unread_count == 2
+
+
+async def test_a_late_change_meets_the_next_one_that_was_already_made(admin: Staff) -> None:
+    await deliver(says(NEW, "con el segundo número", 6))
+    await deliver(changes(NEW, NEWEST, 7))
+    await deliver(says(OLD, "con el primero", 1))
+    await deliver(changes(OLD, NEW, 5))
+    first, second = await everybody(admin)
+    assert first.conflicting_clients == [second.summary.id]
+
+
+async def test_a_late_change_of_an_earlier_bearer_moves_nobody_who_bore_the_number_later(
+    admin: Staff,
+) -> None:
+    bruno = Sender(OLD.wa_id, bsuid="ES.bruno1", profile_name="Bruno")
+    moved = Sender("34600555444", bsuid="ES.bruno2", profile_name="Bruno")
+    await deliver(says(bruno, "soy Bruno", 60))
+    await deliver(changes(bruno, moved, 90))
+    await deliver(changes(OLD, NEW, 5), says(NEW, "soy Amina", 95))
+    found = {d.summary.name: names(d) for d in await everybody(admin)}
+    assert found.keys() == {"Amina", "Bruno"}
+    assert ("bsuid", "ES.new1", False) in found["Amina"]
+    assert ("bsuid", "ES.new1", False) not in found["Bruno"]
+    assert ("wa_id", "34600555444", False) in found["Bruno"]
+
+
 async def test_names_follow_whatsapps_time_not_arrival(admin: Staff) -> None:
     new = Sender("34600111222", profile_name="Nombre Nuevo", username="nuevo")
     old = Sender("34600111222", profile_name="Nombre Viejo", username="viejo")
