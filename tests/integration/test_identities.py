@@ -5,9 +5,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from services import clients
+from services import client_edits, clients
 from services.actors import Staff
 from services.clients import ClientDetail
+from services.errors import Forbidden
 from services.events import Json
 from services.simulator import bodies
 from services.simulator.bodies import DEMO_NUMBER, Sender
@@ -251,3 +252,19 @@ async def test_a_shared_number_that_whatsapp_vouches_for_joins_the_person(admin:
     assert person.summary.phone == "+34600777777"
     await deliver(says(Sender("34600777777"), "desde el número", 1))
     assert len(await everybody(admin)) == 1
+
+
+async def test_a_person_decides_that_two_are_different_people_and_stays_decided(
+    caseworker: Staff, viewer: Staff
+) -> None:
+    bruno = Sender(OLD.wa_id, bsuid="ES.other", profile_name="Bruno")
+    await deliver(says(OLD, "soy Amina"), says(bruno, "soy Bruno", 60))
+    amina, other = [d.summary.id for d in await everybody(caseworker)]
+    with pytest.raises(Forbidden):
+        await client_edits.tell_apart(viewer, amina, [other])
+    decided = await client_edits.tell_apart(caseworker, amina, [other])
+    assert decided.conflicting_clients == []
+    await deliver(says(bruno, "otra vez", 61))
+    assert [d.conflicting_clients for d in await everybody(caseworker)] == [[], []]
+    again = await client_edits.tell_apart(caseworker, other, [amina], apart=False)
+    assert again.conflicting_clients == [amina]
