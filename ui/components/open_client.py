@@ -130,7 +130,9 @@ class OpenClient:
             self._notices = show(client_file.notices(self._detail)).classes("ac-contents")
             self._apart: ui.html | None = None
             if may(current_staff(), Permission.CHANGE_CLIENTS):
-                self._apart = button(tag("span", _("They are different people")))
+                self._apart = button(
+                    join([icon("check"), tag("span", _("They are different people"))])
+                )
                 self._apart.classes("ac-button ac-client-apart").on("click", self._tell_apart)
                 self._apart.set_visibility(bool(self._detail.conflicting_clients))
             with ui.element("section"):
