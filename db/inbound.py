@@ -59,14 +59,13 @@ async def find_identities(
     )
 
 
-async def active_bsuids(
-    connection: AsyncConnection, client_ids: Iterable[Any]
-) -> Sequence[RowMapping]:
-    """Rows (client_id, value) of the business-scoped ids that these clients bear today."""
+async def bsuids(connection: AsyncConnection, client_ids: Iterable[Any]) -> Sequence[RowMapping]:
+    """Rows (client_id, value, retired_at) of the business-scoped ids that these clients ever
+    bore; one that they bear again is as it is today."""
     return await _rows(
         connection,
-        "select client_id, value from client_identities where kind = 'bsuid'"
-        " and retired_at is null and client_id = any (cast(:ids as uuid[]))",
+        "select client_id, value, retired_at from client_identities where kind = 'bsuid'"
+        " and client_id = any (cast(:ids as uuid[])) order by retired_at nulls last",
         {"ids": list(client_ids)},
     )
 

@@ -5,20 +5,20 @@ spellings of a number the locks that whoever writes identities holds.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, TypedDict
 from uuid import UUID
 
 import psycopg
-from sqlalchemy import Select, func, insert, select, text, update
+from sqlalchemy import Select, and_, func, insert, or_, select, text, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db import inbound as sql
 from db.engine import begin
-from db.tables import client_identities, clients
+from db.tables import client_identities, clients, identity_conflicts
 from services import changes, phones
 from services.actors import Actor, System
 from services.clients import CLIENT_STATUSES, PROFILE_TYPES, ClientDetail, get_client
@@ -144,6 +144,29 @@ async def archive_client(actor: Actor, client_id: UUID) -> ClientDetail:
 async def restore_client(actor: Actor, client_id: UUID) -> ClientDetail:
     """Bring an archived file back among the active ones. Raises NotFound."""
     return await update_client(actor, client_id, {"status": "active"})
+
+
+@requires(Permission.CHANGE_CLIENTS)
+async def tell_apart(
+    actor: Actor, client_id: UUID, others: Sequence[UUID], *, apart: bool = True
+) -> ClientDetail:
+    """Decide that a client and others who share an identifier are different people, or take that
+    back. The same identifier raises the question no more. Raises NotFound."""
+    conflict = identity_conflicts.c
+    async with begin(actor) as connection:
+        await connection.execute(
+            update(identity_conflicts)
+            .where(
+                or_(
+                    and_(conflict.client_id == client_id, conflict.other_client_id.in_(others)),
+                    and_(conflict.other_client_id == client_id, conflict.client_id.in_(others)),
+                ),
+                conflict.resolved_at.is_(None) if apart else conflict.resolved_at.is_not(None),
+            )
+            .values(resolved_at=func.now() if apart else None)
+        )
+        await changes.announce(connection, {id: [] for id in (client_id, *others)})
+    return await _afterwards(actor, client_id)
 
 
 async def _afterwards(actor: Actor, client_id: UUID) -> ClientDetail:

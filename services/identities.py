@@ -5,6 +5,7 @@ memory; what it decided is written in one go. Two rules stand above convenience:
 never split because a number changed, and two people are never merged by guess.
 """
 
+import itertools
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
@@ -29,8 +30,16 @@ class _Owners:
 
     def at(self, when: datetime) -> UUID | None:
         """The client that a message of that time belongs to: also a late one, from before."""
-        before = [(retired_at, client) for client, retired_at in self.retired if when <= retired_at]
-        return min(before)[1] if before else self.active
+        former = self.former(when)
+        return former[0] if former else self.active
+
+    def former(self, when: datetime) -> tuple[UUID, datetime] | None:
+        """Who bore it at that time and does so no longer, and until when."""
+        before = [(until, client) for client, until in self.retired if when <= until]
+        if not before:
+            return None
+        until, client = min(before)
+        return client, until
 
 
 class Directory:
@@ -38,7 +47,8 @@ class Directory:
 
     def __init__(self) -> None:
         self._owners: dict[Key, _Owners] = {}
-        self._bsuids: dict[UUID, set[str]] = {}
+        #: The accounts of a client, by when they were left; None are those of today.
+        self._bsuids: dict[UUID, dict[str, datetime | None]] = {}
         self._new_clients: dict[UUID, Person] = {}
         self._new_identities: dict[Key, UUID] = {}
         self._retirements: list[tuple[UUID, Key, datetime]] = []
@@ -48,6 +58,7 @@ class Directory:
         #: Changes of people whom nobody knew when WhatsApp told them, by id; from the database and,
         #: with ids below zero, from this batch.
         self._kept: dict[int, tuple[IdentityChange, datetime]] = {}
+        self._new_change = itertools.count(-1, -1)
         self._carried_out: list[int] = []
 
     def client_of(self, person: Person, when: datetime) -> UUID:
@@ -56,7 +67,6 @@ class Directory:
         client_id = found[0][0] if found else uuid4()
         if not found:
             self._new_clients[client_id] = person
-            self._bsuids[client_id] = set()
         for other, key in found[1:]:
             if other != client_id:
                 self._note_conflict(client_id, other, key)
@@ -85,12 +95,12 @@ class Directory:
         after = self.existing(change.current, when)
         if before is not None and after is not None and before != after:
             for key in _own_keys(change.current):
-                if self._owner(key).active == after:
+                if self._owner(key).at(when) == after:
                     self._note_conflict(before, after, key)
             return before
         client_id = before or after
         if client_id is None:
-            self._kept[-len(self._kept) - 1] = (change, when)
+            self._kept[next(self._new_change)] = (change, when)
             return None
         keep = set(_own_keys(change.current))
         for key in _names_to_keep(change.previous):
@@ -103,7 +113,11 @@ class Directory:
                 # The new name wrote first; what the old one wrote may still be on its way.
                 owners.retired.append((client_id, when))
                 self._born_retired.append((client_id, key, when))
+                if key[0] == "bsuid":
+                    self._bsuids.setdefault(client_id, {})[key[1]] = when
         self._attach(client_id, change.current, when)
+        # The next change of a chain may have come first, and waits for a client with these names.
+        self._carry_out_kept(change.previous, change.current)
         return client_id
 
     async def write(self, connection: AsyncConnection) -> None:
@@ -148,32 +162,36 @@ class Directory:
         found: list[tuple[UUID, Key]] = []
         for key in _own_keys(person):
             client_id = self._owner(key).at(when)
-            if client_id is None or self._is_somebody_else(client_id, key, person):
+            if client_id is None or self._is_somebody_else(client_id, key, person, when):
                 continue
             found.append((client_id, key))
         if not found:
             for key in _variant_keys(person):
                 client_id = self._owner(key).at(when)
-                if client_id is not None and not self._is_somebody_else(client_id, key, person):
+                if client_id and not self._is_somebody_else(client_id, key, person, when):
                     return [(client_id, key)]
         return found
 
-    def _is_somebody_else(self, client_id: UUID, key: Key, person: Person) -> bool:
+    def _is_somebody_else(self, client_id: UUID, key: Key, person: Person, when: datetime) -> bool:
         """Whether a number leads to a client whom WhatsApp knows by another account.
 
         Numbers are given to new people; account ids are not. Without WhatsApp's word that the one
         became the other, the newcomer gets a file of their own, and the conflict is on record.
+        A number that was left counts with the accounts that were left with it.
         """
         if key[0] in ("bsuid", "parent_bsuid") or person.bsuid is None:
             return False
-        accounts = self._bsuids.get(client_id, set())
+        former = self._owner(key).former(when)
+        until = former[1] if former else None
+        known = self._bsuids.get(client_id, {})
+        accounts = {account for account, left in known.items() if left == until}
         return bool(accounts) and person.bsuid not in accounts
 
-    def _carry_out_kept(self, person: Person) -> None:
-        """One of the two names of a kept change has a client now, so the change can be made."""
-        names = set(_own_keys(person))
+    def _carry_out_kept(self, *people: Person) -> None:
+        """These names have a client now, so the changes that waited for one can be made."""
+        names = {key for person in people for key in _own_keys(person)}
         for id, (change, when) in list(self._kept.items()):
-            if names & {*_own_keys(change.previous), *_own_keys(change.current)}:
+            if id in self._kept and names & set(_all_own_keys(change)):
                 del self._kept[id]
                 if id > 0:
                     self._carried_out.append(id)
@@ -186,10 +204,13 @@ class Directory:
                 if owners.active != client_id:
                     self._note_conflict(client_id, owners.active, key)
                 continue
-            if owners.at(when) is not None:
-                continue  # a late message under an old name does not bring the name back
+            if (former := owners.at(when)) is not None:
+                # A late message under an old name does not bring the name back.
+                if former != client_id:
+                    self._note_conflict(client_id, former, key)
+                continue
             if key[0] == "bsuid":
-                self._bsuids.setdefault(client_id, set()).add(key[1])
+                self._bsuids.setdefault(client_id, {})[key[1]] = None
             owners.active = client_id
             self._new_identities[key] = client_id
 
@@ -198,7 +219,7 @@ class Directory:
         owners.active = None
         owners.retired.append((client_id, when))
         if key[0] == "bsuid":
-            self._bsuids.get(client_id, set()).discard(key[1])
+            self._bsuids.setdefault(client_id, {})[key[1]] = when
         if self._new_identities.pop(key, None) is not None:
             self._born_retired.append((client_id, key, when))
         else:
@@ -221,27 +242,40 @@ async def open_directory(
     await sql.lock_identities(connection, [*keys, *also_locked])
     if not keys:
         return directory
-    for row in await sql.kept_changes(connection, keys):
-        change = IdentityChange(_person(row["previous"]), _person(row["current"]))
-        directory._kept[row["id"]] = (change, row["occurred_at"])
-    if directory._kept:
+    asked: list[Key] = []
+    while asked != keys:
+        # A change may be one of a chain, which is followed to both its ends.
+        asked = keys
+        for row in await sql.kept_changes(connection, keys):
+            change = IdentityChange(_person(row["previous"]), _person(row["current"]))
+            directory._kept[row["id"]] = (change, row["occurred_at"])
         involved = [p for c, _ in directory._kept.values() for p in (c.previous, c.current)]
         keys = sorted({*keys, *_all_keys(involved)})
-        await sql.lock_identities(connection, keys)
+        if keys != asked:
+            await sql.lock_identities(connection, keys)
     for row in await sql.find_identities(connection, keys):
         owners = directory._owner((row["kind"], row["value"]))
         if row["retired_at"] is None:
             owners.active = row["client_id"]
         else:
             owners.retired.append((row["client_id"], row["retired_at"]))
-    clients = {o.active for o in directory._owners.values() if o.active is not None}
-    for row in await sql.active_bsuids(connection, clients):
-        directory._bsuids.setdefault(row["client_id"], set()).add(row["value"])
+    clients = {
+        client
+        for owners in directory._owners.values()
+        for client in (owners.active, *(former for former, _ in owners.retired))
+        if client is not None
+    }
+    for row in await sql.bsuids(connection, clients):
+        directory._bsuids.setdefault(row["client_id"], {})[row["value"]] = row["retired_at"]
     return directory
 
 
 def _all_keys(people: Iterable[Person]) -> list[Key]:
     return sorted({k for p in people for k in (*_own_keys(p), *_variant_keys(p))})
+
+
+def _all_own_keys(change: IdentityChange) -> list[Key]:
+    return [*_own_keys(change.previous), *_own_keys(change.current)]
 
 
 def _person(value: dict[str, Any]) -> Person:

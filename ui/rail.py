@@ -5,6 +5,7 @@ Plain HTML without a server-side element behind it: links, and forms that `ui.lo
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import groupby
 
 from services.actors import Role, Staff
 from ui.components.avatars import avatar
@@ -20,78 +21,74 @@ _EVERYBODY: frozenset[Role] = frozenset({"admin", "caseworker", "viewer"})
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """An entry of the rail."""
+    """An entry of the rail or, with a `group`, of the settings menu that opens from it."""
 
     key: str
     label: str
     icon: str
     path: str
     roles: frozenset[Role] = _EVERYBODY
-    #: The whole name, where the label is a short one.
-    title: str = ""
+    #: The heading that it stands under in the settings menu.
+    group: str = ""
+    #: Whether it is on the rail as well, where that is wide enough: what nobody should overlook.
+    is_on_rail: bool = False
 
-    @property
-    def is_rare(self) -> bool:
-        """Whether people come here now and then, and not all day."""
-        return self.path.startswith(("/settings/", "/import", "/templates"))
 
+_MESSAGES, _ORGANISATION = N_("Messages"), N_("Organisation")
+_DATA_PROTECTION, _WHATSAPP = N_("Data protection"), N_("WhatsApp")
 
 SECTIONS = (
     Section("inbox", N_("Inbox"), "inbox", "/"),
     Section("clients", N_("Clients"), "people", "/clients"),
+    Section("dashboard", N_("Dashboard"), "chart", "/dashboard", _WRITERS),
+    Section("simulator", N_("Simulator"), "simulator", "/simulator"),
     Section(
-        "dashboard",
-        N_("Dashboard"),
-        "chart",
-        "/dashboard",
-        _WRITERS,
+        "undelivered",
+        N_("Not delivered"),
+        "warning",
+        "/settings/undelivered",
+        group=_MESSAGES,
+        is_on_rail=True,
     ),
-    Section("import", N_("Import"), "import", "/import", _ADMINS, title=N_("Import people")),
-    Section("templates", N_("Templates"), "template", "/templates"),
-    Section("undelivered", N_("Not delivered"), "warning", "/settings/undelivered"),
+    Section("templates", N_("Templates"), "template", "/templates", group=_MESSAGES),
     Section(
         "canned-replies",
-        N_("Replies"),
+        N_("Quick replies"),
         "text",
         "/settings/canned-replies",
         _WRITERS,
-        title=N_("Quick replies"),
+        group=_MESSAGES,
     ),
-    Section(
-        "channel",
-        N_("Connection"),
-        "call",
-        "/settings/channel",
-        _ADMINS,
-        title=N_("Connection to WhatsApp"),
-    ),
+    Section("staff", N_("Team"), "contacts", "/settings/staff", _ADMINS, group=_ORGANISATION),
     Section(
         "desk",
-        N_("Labels"),
+        N_("Labels and receipts"),
         "filter",
         "/settings/desk",
         _WRITERS,
-        title=N_("Labels and receipts"),
+        group=_ORGANISATION,
     ),
-    Section("staff", N_("Team"), "contacts", "/settings/staff", _ADMINS),
+    Section("import", N_("Import people"), "import", "/import", _ADMINS, group=_ORGANISATION),
     Section(
-        "audit",
-        N_("Activity"),
-        "clock",
-        "/settings/audit",
-        _ADMINS,
-        title=N_("Activity log"),
+        "audit", N_("Activity log"), "clock", "/settings/audit", _ADMINS, group=_DATA_PROTECTION
     ),
-    Section("privacy", N_("Privacy"), "lock", "/settings/privacy", _ADMINS),
+    Section("privacy", N_("Privacy"), "lock", "/settings/privacy", _ADMINS, group=_DATA_PROTECTION),
+    Section(
+        "channel",
+        N_("Connection to WhatsApp"),
+        "call",
+        "/settings/channel",
+        _ADMINS,
+        group=_WHATSAPP,
+    ),
     Section(
         "deliveries",
-        N_("Deliveries"),
+        N_("WhatsApp deliveries"),
         "deliveries",
         "/settings/deliveries",
         _ADMINS,
-        title=N_("WhatsApp deliveries"),
+        group=_WHATSAPP,
     ),
-    Section("simulator", N_("Simulator"), "simulator", "/simulator"),
 )
 
 ROLES: dict[Role, str] = {
@@ -133,10 +130,9 @@ def rail_links(active: str | None, staff: Staff) -> Html:
         class_="ac-brand",
     )
     visible = [entry for entry in SECTIONS if entry.key in _offered and staff.role in entry.roles]
-    links = [_link(entry, active) for entry in visible]
-    rare = [entry for entry in visible if entry.is_rare]
-    if len(rare) > 1:
-        links.append(_more(rare, active))
+    links = [_link(entry, active) for entry in visible if not entry.group or entry.is_on_rail]
+    if settings := [entry for entry in visible if entry.group]:
+        links.append(_settings(settings, active))
     return join([brand, tag("ul", *links, class_="ac-plain")])
 
 
@@ -159,8 +155,9 @@ def rail_foot(staff: Staff) -> Html:
             "span",
             tag("span", staff.name, class_="ac-account-name"),
             tag("span", _(ROLES[staff.role]), class_="ac-account-role"),
-            class_="ac-rail-label",
+            class_="ac-rail-label ac-account-who",
         ),
+        tag("span", _("Account"), class_="ac-rail-label ac-account-short"),
         type="button",
         class_="ac-rail-link ac-account",
         popovertarget="ac-account-menu",
@@ -177,38 +174,54 @@ def _link(entry: Section, active: str | None) -> Html:
         tag("span", label, class_="ac-rail-label"),
         href=entry.path,
         class_="ac-rail-link",
-        title=_(entry.title) if entry.title else label,
+        title=label,
         aria_current="page" if entry.key == active else None,
     )
-    return tag("li", link, class_="ac-rail-rare" if entry.is_rare else None)
+    return tag("li", link, class_="ac-rail-wide" if entry.is_on_rail else None)
 
 
-def _more(entries: list[Section], active: str | None) -> Html:
-    """On a phone, where the rail has room for few, the rarer sections are behind one button."""
+def _settings(entries: list[Section], active: str | None) -> Html:
+    """The sections that people come to now and then, behind one button and under headings."""
+    title = _("Settings")
     opener = tag(
         "button",
         icon("settings"),
-        tag("span", _("Settings"), class_="ac-rail-label"),
+        tag("span", title, class_="ac-rail-label"),
         type="button",
         class_="ac-rail-link",
-        popovertarget="ac-more-menu",
+        title=title,
+        popovertarget="ac-settings-menu",
         aria_current="true" if active in {entry.key for entry in entries} else None,
     )
-    links = [
+    groups = [
         tag(
-            "a",
-            icon(entry.icon),
-            tag("span", _(entry.title or entry.label)),
-            href=entry.path,
-            class_="ac-menu-item",
-            aria_current="page" if entry.key == active else None,
+            "div",
+            tag("h2", _(heading), class_="ac-menu-heading"),
+            tag("ul", *(_settings_link(entry, active) for entry in group), class_="ac-plain"),
+            class_="ac-menu-group",
         )
-        for entry in entries
+        for heading, group in groupby(entries, key=lambda entry: entry.group)
     ]
     menu = tag(
-        "div", *links, id="ac-more-menu", popover="auto", class_="ac-popover ac-account-menu"
+        "div",
+        *groups,
+        id="ac-settings-menu",
+        popover="auto",
+        class_="ac-popover ac-account-menu ac-settings-menu",
     )
-    return tag("li", opener, menu, class_="ac-rail-more")
+    return tag("li", opener, menu)
+
+
+def _settings_link(entry: Section, active: str | None) -> Html:
+    link = tag(
+        "a",
+        icon(entry.icon),
+        tag("span", _(entry.label)),
+        href=entry.path,
+        class_="ac-menu-item",
+        aria_current="page" if entry.key == active else None,
+    )
+    return tag("li", link, class_="ac-menu-narrow" if entry.is_on_rail else None)
 
 
 def _account_menu(staff: Staff) -> Html:

@@ -182,4 +182,28 @@ def _constant(name: str) -> Any:
     raise NotReadable("not_json", f"{name} is no JSON.")
 
 
-_DECODER = json.JSONDecoder(parse_int=_integer, parse_float=_fraction, parse_constant=_constant)
+def _object(members: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object. Of a key that is there twice the last value counts, but lists and objects hold
+    what must not be lost: they become one list. Where items are expected all are read; where one
+    object is, a list is none, and what it holds is quarantined whole."""
+    tree = dict(members)
+    if len(tree) == len(members):
+        return tree
+    tree = {}
+    for key, value in members:
+        known = tree.get(key)
+        if isinstance(known, dict | list) and isinstance(value, dict | list):
+            if isinstance(known, dict):
+                known = tree[key] = [known]
+            known.extend(value if isinstance(value, list) else [value])
+        else:
+            tree[key] = value
+    return tree
+
+
+_DECODER = json.JSONDecoder(
+    parse_int=_integer,
+    parse_float=_fraction,
+    parse_constant=_constant,
+    object_pairs_hook=_object,
+)

@@ -310,7 +310,7 @@ def violations(page: Page) -> list[str]:
 
 
 @pytest.mark.parametrize("locale", ["es-ES", "en-GB"])
-def test_a_thumb_hits_every_entry_of_an_admins_rail(
+def test_a_thumb_hits_and_reads_every_entry_of_an_admins_bar(
     browser: Browser, running_app: RunningApp, locale: str
 ) -> None:
     context = browser.new_context(
@@ -323,8 +323,38 @@ def test_a_thumb_hits_every_entry_of_an_admins_rail(
     sizes = [target.bounding_box() for target in targets.all()]
     assert len(sizes) == 6
     assert all(size and min(size["width"], size["height"]) >= 44 for size in sizes)
-    page.locator("[popovertarget=ac-more-menu]").click()
-    expect(page.locator("#ac-more-menu a")).to_have_count(10)
-    page.locator("#ac-more-menu a[href='/settings/staff']").click()
+    labels = page.locator(".ac-rail .ac-rail-label:visible")
+    assert len(labels.all()) == 6
+    assert all(label.evaluate("e => e.scrollWidth <= e.clientWidth") for label in labels.all())
+    page.locator("[popovertarget=ac-settings-menu]").click()
+    expect(page.locator("#ac-settings-menu a:visible")).to_have_count(10)
+    page.locator("#ac-settings-menu a[href='/settings/staff']").click()
     page.wait_for_url("**/settings/staff")
+    context.close()
+
+
+def test_an_admins_rail_is_short_and_groups_the_settings(
+    browser: Browser, running_app: RunningApp
+) -> None:
+    context = browser.new_context(
+        base_url=running_app.url, viewport={"width": 1440, "height": 900}, locale="es-ES"
+    )
+    page = context.new_page()
+    sign_in(page, "Lucía Ferrer")
+    links = page.locator(".ac-rail-body > ul > li > :is(a, button)")
+    expect(links).to_have_text(
+        ["Bandeja", "Personas", "Panel", "Simulador", "No entregado", "Ajustes"]
+    )
+    page.get_by_role("button", name="Ajustes").click()
+    menu = page.locator("#ac-settings-menu")
+    expect(menu.get_by_role("heading")).to_have_text(
+        ["Mensajes", "Organización", "Protección de datos", "WhatsApp"]
+    )
+    expect(menu.locator("a:visible")).to_have_count(9)  # what is on the rail is not here as well
+    assert violations(page) == []
+    menu.get_by_role("link", name="Registro de actividad").click()
+    page.wait_for_url("**/settings/audit")
+    expect(links.last).to_have_attribute("aria-current", "true")
+    page.get_by_role("button", name="Ajustes").click()
+    expect(menu.locator("[aria-current=page]")).to_have_text("Registro de actividad")
     context.close()

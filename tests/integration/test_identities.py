@@ -5,9 +5,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from services import clients
+from services import client_edits, clients
 from services.actors import Staff
 from services.clients import ClientDetail
+from services.errors import Forbidden
 from services.events import Json
 from services.simulator import bodies
 from services.simulator.bodies import DEMO_NUMBER, Sender
@@ -168,6 +169,59 @@ async def test_a_change_in_any_order_keeps_one_person_or_says_that_it_may_be_one
     assert ("bsuid", "ES.old1", True) in names(amina)
 
 
+NEWEST = Sender("34600777666", bsuid="ES.newest1", profile_name="Amina")
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(range(4))))
+@pytest.mark.parametrize("together", [False, True])
+async def test_a_chain_of_changes_in_any_order_splits_nobody_in_silence(
+    admin: Staff, order: tuple[int, ...], together: bool
+) -> None:
+    script = [
+        says(OLD, "viejo", 1),
+        changes(OLD, NEW, 5),
+        changes(NEW, NEWEST, 7),
+        says(NEWEST, "nuevo", 9),
+    ]
+    bodies_in_order = [script[n] for n in order]
+    for body in [bodies.batch(*bodies_in_order)] if together else bodies_in_order:
+        await deliver(body)
+    people = await everybody(admin)
+    if len(people) == 2:
+        # Both ends wrote before WhatsApp had told how the one became the other.
+        assert max(order.index(1), order.index(2)) == 3
+        assert not together
+        assert people[0].conflicting_clients == [people[1].summary.id]
+        return
+    [amina] = people
+    assert amina.summary.phone == "+34600777666"
+    assert amina.summary.unread_count == 2
+
+
+async def test_a_late_change_meets_the_next_one_that_was_already_made(admin: Staff) -> None:
+    await deliver(says(NEW, "con el segundo número", 6))
+    await deliver(changes(NEW, NEWEST, 7))
+    await deliver(says(OLD, "con el primero", 1))
+    await deliver(changes(OLD, NEW, 5))
+    first, second = await everybody(admin)
+    assert first.conflicting_clients == [second.summary.id]
+
+
+async def test_a_late_change_of_an_earlier_bearer_moves_nobody_who_bore_the_number_later(
+    admin: Staff,
+) -> None:
+    bruno = Sender(OLD.wa_id, bsuid="ES.bruno1", profile_name="Bruno")
+    moved = Sender("34600555444", bsuid="ES.bruno2", profile_name="Bruno")
+    await deliver(says(bruno, "soy Bruno", 60))
+    await deliver(changes(bruno, moved, 90))
+    await deliver(changes(OLD, NEW, 5), says(NEW, "soy Amina", 95))
+    found = {d.summary.name: names(d) for d in await everybody(admin)}
+    assert found.keys() == {"Amina", "Bruno"}
+    assert ("bsuid", "ES.new1", False) in found["Amina"]
+    assert ("bsuid", "ES.new1", False) not in found["Bruno"]
+    assert ("wa_id", "34600555444", False) in found["Bruno"]
+
+
 async def test_names_follow_whatsapps_time_not_arrival(admin: Staff) -> None:
     new = Sender("34600111222", profile_name="Nombre Nuevo", username="nuevo")
     old = Sender("34600111222", profile_name="Nombre Viejo", username="viejo")
@@ -198,3 +252,19 @@ async def test_a_shared_number_that_whatsapp_vouches_for_joins_the_person(admin:
     assert person.summary.phone == "+34600777777"
     await deliver(says(Sender("34600777777"), "desde el número", 1))
     assert len(await everybody(admin)) == 1
+
+
+async def test_a_person_decides_that_two_are_different_people_and_stays_decided(
+    caseworker: Staff, viewer: Staff
+) -> None:
+    bruno = Sender(OLD.wa_id, bsuid="ES.other", profile_name="Bruno")
+    await deliver(says(OLD, "soy Amina"), says(bruno, "soy Bruno", 60))
+    amina, other = [d.summary.id for d in await everybody(caseworker)]
+    with pytest.raises(Forbidden):
+        await client_edits.tell_apart(viewer, amina, [other])
+    decided = await client_edits.tell_apart(caseworker, amina, [other])
+    assert decided.conflicting_clients == []
+    await deliver(says(bruno, "otra vez", 61))
+    assert [d.conflicting_clients for d in await everybody(caseworker)] == [[], []]
+    again = await client_edits.tell_apart(caseworker, other, [amina], apart=False)
+    assert again.conflicting_clients == [amina]

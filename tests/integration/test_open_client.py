@@ -15,7 +15,7 @@ from services.changes import ClientChange
 from services.clients import ClientSummary, list_clients
 from services.simulator import bodies
 from services.simulator.bodies import DEMO_NUMBER, Sender
-from tests.pages import browser_of, eventually, markup, with_class
+from tests.pages import browser_of, eventually, markup, report, with_class
 from tests.support import deliver
 
 MAIN = Path(__file__).parent / "simulated_main.py"
@@ -93,3 +93,25 @@ async def test_nobody_is_not_opened(omar: User) -> None:
     await omar.open("/desk")
     assert answers == [None]
     assert not with_class(omar, "ac-client")
+
+
+async def test_two_files_with_one_number_are_told_apart_and_that_is_taken_back(
+    omar: User, caseworker: Staff
+) -> None:
+    first = Sender("34600111222", bsuid="ES.amina", profile_name="Amina Haddad")
+    second = Sender("34600111222", bsuid="ES.yusuf", profile_name="Yusuf Demir")
+    for sender in (first, second):
+        await deliver(bodies.from_sender(DEMO_NUMBER, sender, bodies.text(sender, "Hola", at=NOW)))
+    client = (await list_clients(caseworker)).items[0]
+    await omar.open(f"/clients/{client.id}")
+    await eventually(lambda: bool(with_class(omar, "ac-client-apart")))
+    assert "Puede que sea la misma persona" in markup(omar)
+    [apart] = with_class(omar, "ac-client-apart")
+    report(omar, apart, "click")
+    await eventually(lambda: bool(with_class(omar, "ac-toast-button")))
+    assert "Puede que sea la misma persona" not in markup(omar)
+    assert not apart.visible
+    [undo] = with_class(omar, "ac-toast-button")
+    report(omar, undo, "click")
+    await eventually(lambda: apart.visible)
+    assert "Puede que sea la misma persona" in markup(omar)

@@ -245,6 +245,20 @@ class TestCatalogue:
             ).fetchall()
         assert bare == []
 
+    def test_a_table_of_the_apps_own_schema_is_closed_as_well(self, postgres: Postgres) -> None:
+        with postgres.connect() as connection:
+            open_ones = connection.execute(
+                "select c.relname from pg_class c"
+                " where c.relnamespace = 'app_private'::regnamespace and c.relkind in ('r', 'p')"
+                " and (not c.relrowsecurity"
+                # Without a policy it is its owner's alone, and nobody else has a grant either.
+                "  or not exists (select from pg_policy p where p.polrelid = c.oid)"
+                "   and exists (select from aclexplode(c.relacl) a where a.grantee <> c.relowner)"
+                "  or not exists (select from pg_index i where i.indrelid = c.oid"
+                "   and i.indisprimary))"
+            ).fetchall()
+        assert open_ones == []
+
     def test_every_table_has_a_primary_key(self, postgres: Postgres) -> None:
         with postgres.connect() as connection:
             bare = connection.execute(

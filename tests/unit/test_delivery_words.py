@@ -42,6 +42,12 @@ def test_every_problem_has_a_name_of_its_own_and_says_what_to_do(spoken: Languag
             assert len(delivery_words.problem_meaning(code)) > 40
 
 
+def test_what_no_person_can_have_written_is_told_to_whoever_maintains_the_program() -> None:
+    with speaking("en"):
+        for code in ("too_deep", "too_many_items"):
+            assert "Tell whoever maintains" in delivery_words.problem_meaning(code)
+
+
 @pytest.mark.parametrize("spoken", LANGUAGES)
 def test_every_reason_why_a_body_is_unreadable_has_a_name(spoken: Language) -> None:
     with speaking(spoken):

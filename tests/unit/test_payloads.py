@@ -1,6 +1,7 @@
 """The way through a body: what is read, in which order, and what is set aside."""
 
 import codecs
+import time
 from typing import Any
 
 import pytest
@@ -88,6 +89,32 @@ def test_the_last_of_two_equal_keys_counts() -> None:
     (event,) = read(content, now=NOW).events
     assert isinstance(event, Message)
     assert event.text == "Buenos días"
+
+
+def test_the_items_of_two_equal_keys_are_all_read() -> None:
+    first, second = text_message(id="wamid.first"), text_message(id="wamid.second")
+    content = encoded(body(value(first) | {"also": [second]}))
+    events = read(content.replace(b'"also"', b'"messages"'), now=NOW).events
+    read_ids = [message.whatsapp_id for message in all_as(Message, events)]
+    assert read_ids == ["wamid.first", "wamid.second"]
+
+
+def test_a_key_that_is_there_a_hundred_thousand_times_takes_no_longer() -> None:
+    start = time.perf_counter()
+    content = b'{"object": "x"' + b', "entry": [1]' * 100_000 + b"}"
+    assert read(content, now=NOW).unreadable
+    assert time.perf_counter() - start < 2
+
+
+def test_an_object_that_is_there_twice_is_quarantined_with_both() -> None:
+    torn = text_message(id="wamid.torn", also={"body": "Me llamo Amina"})
+    content = encoded(body(value(torn, text_message(id="wamid.whole"))))
+    bad, good = read(content.replace(b'"also"', b'"text"'), now=NOW).events
+    assert isinstance(bad, Quarantined)
+    assert "Buenos d\\u00edas" in bad.raw
+    assert "Me llamo Amina" in bad.raw
+    assert isinstance(good, Message)
+    assert good.whatsapp_id == "wamid.whole"
 
 
 @pytest.mark.parametrize(

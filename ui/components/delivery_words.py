@@ -16,14 +16,10 @@ def problem_name(code: str) -> str:
             return _("Longer than we keep")
         case "too_deep":
             return _("Nested too deeply")
-        case "too_many_items":
-            return _("Too much in one delivery")
         case "wrong_type":
             return _("In a form we do not know")
         case "unexpected":
             return _("A mistake in this program")
-        case "too_deep":
-            return _("Nested too deeply")
         case "too_many_items":
             return _("More than we read of one delivery")
         case _ if code.startswith("not_applied"):
@@ -40,7 +36,7 @@ def problem_meaning(code: str) -> str:
                 "WhatsApp left out something without which this belongs nowhere. Look at the data:"
                 " if somebody is waiting for an answer, write to them. Then close it."
             )
-        case "too_long" | "too_deep" | "too_many_items":
+        case "too_long":
             return _(
                 "It is longer than anything a person can write. Look at the data, and close it if"
                 " nobody is waiting for an answer."

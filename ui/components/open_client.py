@@ -9,7 +9,7 @@ from uuid import UUID
 
 from nicegui import ui
 
-from services import clients
+from services import client_edits, clients
 from services.actors import Staff
 from services.changes import ClientChange
 from services.clients import PROFILE_TYPES, ClientDetail, ClientSummary, ProfileType
@@ -128,6 +128,13 @@ class OpenClient:
         with ui.element("aside").classes("ac-client-file") as aside:
             aside.props["aria-label"] = _("File")
             self._notices = show(client_file.notices(self._detail)).classes("ac-contents")
+            self._apart: ui.html | None = None
+            if may(current_staff(), Permission.CHANGE_CLIENTS):
+                self._apart = button(
+                    join([icon("check"), tag("span", _("They are different people"))])
+                )
+                self._apart.classes("ac-button ac-client-apart").on("click", self._tell_apart)
+                self._apart.set_visibility(bool(self._detail.conflicting_clients))
             with ui.element("section"):
                 show(tag("h2", _("Profile type"), class_="ac-file-title")).classes("ac-contents")
                 self._basis = show(client_file.basis(self._detail.summary))
@@ -201,6 +208,19 @@ class OpenClient:
             ui.notify(_("Somebody else has changed it in the meantime."), type="warning")
         await self._refresh_file()
 
+    @signed_in
+    async def _tell_apart(self) -> None:
+        others = self._detail.conflicting_clients
+        await client_edits.tell_apart(current_staff(), self._id, others)
+        await self._refresh_file()
+        done = _("Noted: they are different people.")
+        self._undo.offer(done, lambda: self._doubt_again(others))
+
+    @signed_in
+    async def _doubt_again(self, others: list[UUID]) -> None:
+        await client_edits.tell_apart(current_staff(), self._id, others, apart=False)
+        await self._refresh_file()
+
     async def _edited(self, _client: ClientDetail) -> None:
         await self._refresh_file()
 
@@ -224,6 +244,8 @@ class OpenClient:
         self._person.content = client_file.person(detail).source
         self._profile.content = client_file.profile_button(detail.summary).source
         self._notices.content = client_file.notices(detail).source
+        if self._apart is not None:
+            self._apart.set_visibility(bool(detail.conflicting_clients))
         self._basis.content = client_file.basis(detail.summary).source
         self._evidence.content = client_file.evidence(detail.profile_evidence).source
         self._facts.content = client_file.facts(detail).source

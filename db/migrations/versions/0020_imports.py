@@ -126,6 +126,7 @@ BULK = r"""
 -- say so.
 create table app_private.bulk_transactions (xid xid8 primary key);
 revoke all on app_private.bulk_transactions from public;
+alter table app_private.bulk_transactions enable row level security;
 
 create function app_private.is_bulk() returns boolean
 language sql volatile security definer set search_path = '' as $$
