@@ -9,8 +9,9 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
+from uuid import UUID
 
-from sqlalchemy import Select, Text, func, literal, select, text
+from sqlalchemy import ColumnElement, Select, Text, func, literal, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.engine import begin
@@ -18,6 +19,7 @@ from db.tables import client_directory, client_identities
 from services import audit, limits
 from services.actors import Staff
 from services.clients import CLIENT_STATUSES, PROFILE_TYPES, SORTS, like_words
+from services.narrowing import condition
 from services.permissions import Permission, requires
 from services.spreadsheets import MAX_SHEET_ROWS, Workbook, csv_rows
 
@@ -43,6 +45,7 @@ class View:
     search: str = ""
     profile_types: tuple[str, ...] = ()
     statuses: tuple[str, ...] = ()
+    label: UUID | None = None
     sort: str = "last_message"
     descending: bool = True
 
@@ -57,12 +60,14 @@ async def export(
     Excel opens by itself in Spain. Raises TooMany.
     """
     await limits.hit(LIMIT, str(actor.id))
-    filters = {
+    filters: dict[str, Any] = {
         "format": form,
         "profile_types": [p for p in view.profile_types if p in PROFILE_TYPES],
         "statuses": [s for s in view.statuses if s in CLIENT_STATUSES],
         "searched": bool(view.search.strip()),
     }
+    if view.label is not None:
+        filters["label"] = str(view.label)
     await audit.record_alone(actor, "export", table="clients", details=filters)
     if form == "xlsx":
         return _sheet(actor, view, labels)
@@ -141,9 +146,11 @@ def _query(view: View) -> Select[Any]:
         .scalar_subquery()
     )
     statuses = [s for s in view.statuses if s in CLIENT_STATUSES]
-    wanted = [c.status.in_(statuses or ["active", "inactive"])]
+    wanted: list[ColumnElement[bool]] = [c.status.in_(statuses or ["active", "inactive"])]
     if profiles := [p for p in view.profile_types if p in PROFILE_TYPES]:
         wanted.append(c.profile_type.in_(profiles))
+    if view.label is not None:
+        wanted.append(condition("label"))
     wanted += [
         c.words.like(func.app_private.normalise(literal(word, Text)))
         for word in like_words(view.search)
@@ -164,6 +171,7 @@ def _query(view: View) -> Select[Any]:
         )
         .where(*wanted)
         .order_by(*_order(view))
+        .params(narrow_label=view.label)
     )
 
 

@@ -14,6 +14,7 @@ from services.clients import CLIENT_STATUSES, PROFILE_TYPES
 from services.errors import Conflict, Forbidden, NotFound, TooMany
 from services.headers import SECURITY_HEADERS
 from services.imports import report
+from ui.client_query import label_of
 from ui.components.import_words import FIELD_NAMES, row_words
 from ui.components.tags import profile_label, status_label
 from ui.gate import language_of, same_origin
@@ -46,6 +47,7 @@ def router(public_url: str) -> APIRouter:
             search=form.get("search", ""),
             profile_types=tuple(form.get("profiles", "").split(",")),
             statuses=tuple(form.get("statuses", "").split(",")),
+            label=label_of(form.get("label", "")),
             sort=form.get("sort", "last_message"),
             descending=form.get("dir") != "asc",
         )

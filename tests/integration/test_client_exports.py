@@ -2,6 +2,7 @@
 
 import csv
 import io
+from uuid import UUID
 
 import pytest
 
@@ -10,6 +11,7 @@ from services.actors import Staff
 from services.client_exports import Format, View
 from services.errors import Forbidden
 from services.imports.mapping import PROFILE_WORDS, guess, key
+from services.labels import create_label, put_label
 from services.simulator import bodies
 from services.simulator.bodies import DEMO_NUMBER, Sender
 from tests.imports_support import judged, state
@@ -82,6 +84,19 @@ class TestRoundTrip:
         rows = (await exported(admin, "csv", view)).decode().splitlines()
         assert len([row for row in rows if "Ñandú" in row]) == 1
         assert "Sin número" not in "".join(rows)
+
+    async def test_a_label_of_the_view_narrows_the_file(
+        self, admin: Staff, database: Postgres
+    ) -> None:
+        label = await create_label(admin, name="Cita", colour="blue")
+        with database.connect() as connection:
+            found = connection.execute("select id from clients where name like 'Ñandú%'").fetchone()
+        assert found is not None
+        assert isinstance(found[0], UUID)
+        await put_label(admin, found[0], label.id)
+        content = (await exported(admin, "csv", View(label=label.id))).decode()
+        [_head, row] = csv.reader(io.StringIO(content))
+        assert row[0].startswith("Ñandú")
 
     async def test_the_log_names_everybody_who_went_along(
         self, admin: Staff, database: Postgres

@@ -133,6 +133,7 @@ _DETAILS = {
     "searched": N_("With a search"),
     "profile_types": N_("Profile types"),
     "statuses": N_("Statuses"),
+    "label": N_("Label"),
     "shown": N_("Shown"),
     "inbox": N_("View of the inbox"),
     "page": N_("Page"),

@@ -19,6 +19,7 @@ def export_menu(query: ClientQuery) -> Html:
         "search": query.search,
         "profiles": ",".join(query.profiles),
         "statuses": ",".join(query.statuses),
+        "label": str(query.label or ""),
         "sort": query.sort,
         "dir": "desc" if query.descending else "asc",
     }
