@@ -107,6 +107,7 @@ async def staff_of(token: str, *, touch: bool = True) -> Staff | None:
                         staff_preferences.c.language,
                         staff_preferences.c.theme,
                         staff_preferences.c.rail_collapsed,
+                        staff_preferences.c.enter_sends,
                         sessions.provider,
                         sessions.assurance,
                         (sessions.last_seen_at < func.now() - _SEEN_EVERY).label("stale"),
@@ -376,5 +377,6 @@ def _staff(row: RowMapping) -> Staff:
         language=row["language"] or "",
         theme=row["theme"] or "auto",
         rail_collapsed=bool(row["rail_collapsed"]),
+        enter_sends=row["enter_sends"] is not False,
         assurance=2 if row["provider"] != "supabase" else row["assurance"],
     )

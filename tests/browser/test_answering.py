@@ -32,6 +32,29 @@ def _no_faults(running_app: RunningApp) -> Iterator[None]:
     fault(running_app, None)
 
 
+def test_enter_begins_a_new_line_for_who_prefers_that(
+    page: Page, running_app: RunningApp, amina: Sender
+) -> None:
+    say(running_app, amina, bodies.text(amina, "Buenos días"))
+    sign_in(page)
+    page.goto("/settings/account")
+    choice = page.get_by_role("button", name="Empieza otra línea")
+    choice.click()
+    expect(choice).to_have_attribute("aria-pressed", "true")
+    try:
+        open_conversation(page, amina)
+        field = answer_field(page)
+        field.fill("Buenos días, Amina.")
+        page.keyboard.press("Enter")
+        page.keyboard.type("El pasaporte.")
+        expect(field).to_have_value("Buenos días, Amina.\nEl pasaporte.")
+        page.keyboard.press("Control+Enter")
+        expect(page.locator("article.ac-out")).to_contain_text("El pasaporte.")
+    finally:
+        page.goto("/settings/account")
+        page.get_by_role("button", name="Envía").click()
+
+
 def test_from_the_first_message_to_the_answer(
     page: Page, running_app: RunningApp, amina: Sender
 ) -> None:

@@ -11,6 +11,7 @@ import pytest
 from nicegui.testing import User
 
 from services import client_edits, clients, conversations, drafts, notes, sending
+from services import staff as staff_service
 from services.actors import Staff
 from services.clients import ClientSummary
 from services.conversations import TimelineMessage
@@ -81,6 +82,18 @@ async def opened(user: User, client: ClientSummary) -> Field:
 async def said(staff: Staff, client: ClientSummary) -> list[TimelineMessage]:
     page = await conversations.timeline(staff, client.id)
     return [m for m in page.messages if m.direction == "outbound"]
+
+
+async def test_enter_does_in_the_field_what_its_writer_prefers(
+    omar: User, caseworker: Staff, amina: ClientSummary
+) -> None:
+    props = (await opened(omar, amina)).element.props
+    assert props["enter-sends"] is True
+    assert props["labels"]["sendKey"] == "Intro envía, Mayús+Intro empieza otra línea"
+    await staff_service.set_preferences(caseworker, enter_sends=False)
+    props = (await opened(omar, amina)).element.props
+    assert props["enter-sends"] is False
+    assert props["labels"]["sendKey"] == "Mayús+Intro envía, Intro empieza otra línea"
 
 
 async def test_an_answer_is_queued_once_however_often_it_is_pressed(

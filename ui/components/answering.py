@@ -105,6 +105,7 @@ class Answering:
             drafts={kind: draft.text for kind, draft in begun.drafts.items()},
             quoted=begun.quoted,
             conversation=view.id,
+            enter_sends=current_staff().enter_sends,
         )
         field.tell(name=called(detail.summary), window=window(detail), stopped=begun.stopped)
         self._stopped = begun.stopped

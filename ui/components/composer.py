@@ -68,16 +68,18 @@ class ComposerField(Element, component=_STATIC / "composer.js"):
         drafts: Mapping[str, str],
         quoted: Quoted | None,
         conversation: int,
+        enter_sends: bool,
     ) -> None:
         """`place` is what the browser's tab calls this conversation of this writer. `name`: whom it
-        goes to. `drafts`: what was begun, by kind. `conversation`: the element that shows it."""
+        goes to. `drafts`: what was begun, by kind. `conversation`: the element that shows it.
+        `enter_sends`: whether Enter alone does."""
         super().__init__()
         self._props["place"] = place
         self._props["conversation"] = conversation
         self._props["drafts"] = dict(drafts)
         self._props["quoted"] = quoted.told if quoted else None
         self._props["stopped"] = ""
-        self._props["enter-sends"] = True
+        self._props["enter-sends"] = enter_sends
         self._props["uploads"] = ""
         self._uploads: Uploads | None = None
         self._props["limits"] = {
@@ -95,8 +97,8 @@ class ComposerField(Element, component=_STATIC / "composer.js"):
             ],
         }
         self._props["icons"] = icons()
-        self._name = name
-        self._props["labels"] = labels(name)
+        self._name, self._enter_sends = name, enter_sends
+        self._props["labels"] = labels(name, enter_sends=enter_sends)
         self._window = window
         self._props["window"] = _told(window)
 
@@ -161,7 +163,7 @@ class ComposerField(Element, component=_STATIC / "composer.js"):
         changed: dict[str, Any] = {}
         if name != self._name:
             self._name = name
-            changed["labels"] = labels(name)
+            changed["labels"] = labels(name, enter_sends=self._enter_sends)
         if window != self._window:
             self._window = window
             changed["window"] = _told(window)
