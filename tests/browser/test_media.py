@@ -101,6 +101,13 @@ def test_a_pdf_is_put_into_the_file_reviewed_and_taken_out_again(conversation: P
     with page.expect_download() as download:
         row.get_by_role("button", name="Contrato de trabajo.pdf", exact=True).click()
     assert download.value.suggested_filename == "Contrato de trabajo.pdf"
+    row.get_by_role("button", name=re.compile("^Cambiar nombre")).click()
+    name = dialog.get_by_label("Nombre")
+    expect(name).to_have_value("Contrato de trabajo")
+    name.fill("Contrato firmado")
+    name.press("Enter")
+    row = panel.locator(".ac-document", has_text="Contrato firmado.pdf")
+    expect(row).to_be_visible()
     row.get_by_role("button", name=re.compile("^Eliminar")).click()
     page.get_by_role("dialog").get_by_role("button", name="Eliminar", exact=True).click()
     expect(row).to_have_count(0)

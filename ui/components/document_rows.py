@@ -1,6 +1,6 @@
 """The documents of a client as a list: markup alone, whose presses `static/media.js` hands on.
 
-[data-media-act]     open | accept | reject | renew | delete
+[data-media-act]     open | accept | reject | renew | rename | delete
 [data-document]      of which document
 """
 
@@ -95,7 +95,7 @@ def _acts(row: DocumentRow, name: str) -> list[Html]:
         acts = [("accept", _("Accept")), ("reject", _("Reject"))]
     else:
         acts = [("renew", _("Review again"))]
-    acts.append(("delete", _("Delete")))
+    acts += [("rename", _("Rename")), ("delete", _("Delete"))]
     return [
         tag(
             "button",

@@ -1,4 +1,4 @@
-"""What the Enter key does while somebody writes: it sends, or it begins a new line."""
+"""What the Enter key does while somebody writes, and documents that can be given another name."""
 
 from alembic import op
 
@@ -10,7 +10,9 @@ def upgrade() -> None:
     op.execute(
         "alter table public.staff_preferences add column enter_sends boolean not null default true"
     )
+    op.execute("grant update (name) on table public.documents to authenticated")
 
 
 def downgrade() -> None:
+    op.execute("revoke update (name) on table public.documents from authenticated")
     op.execute("alter table public.staff_preferences drop column enter_sends")
