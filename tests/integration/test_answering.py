@@ -341,6 +341,15 @@ async def test_a_name_that_changes_is_told_beside_the_button(
     await eventually(lambda: field.element._props["labels"]["to"] == "Para Amina H.")
 
 
+async def test_without_messages_with_buttons_the_dialog_leads_to_where_they_are_made(
+    omar: User, amina: ClientSummary
+) -> None:
+    field = await opened(omar, amina)
+    field.emit("open", what="structured")
+    await eventually(lambda: "Todavía no hay ninguno" in markup(omar))
+    assert 'href="/settings/canned-replies"' in markup(omar).partition("Todavía no hay ninguno")[2]
+
+
 def state(database: Postgres, message: TimelineMessage, status: str) -> None:
     """Let a message be what sending would have made of it."""
     with database.connect() as connection:
