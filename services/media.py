@@ -195,8 +195,13 @@ async def sent_at(actor: Actor, message_id: UUID) -> datetime:
 
 
 @requires(Permission.READ_CLIENTS)
-async def lost_files(actor: Actor, *, limit: int = MOST_LOST) -> list[LostFile]:
-    """What people sent and we do not have, newest first; audited as a view."""
+async def lost_files(
+    actor: Actor, *, limit: int = MOST_LOST, again: bool = False
+) -> list[LostFile]:
+    """What people sent and we do not have, newest first.
+
+    Audited as a view; `again` is for a list that brings itself up to date.
+    """
     row = message_media.c
     query = (
         select(
@@ -216,8 +221,9 @@ async def lost_files(actor: Actor, *, limit: int = MOST_LOST) -> list[LostFile]:
     )
     async with begin(actor) as connection:
         rows = (await connection.execute(query)).all()
-        shown = {"shown": sorted({str(found.client_id) for found in rows})}
-        await audit.record(connection, "view", table="message_media", details=shown)
+        if not again:
+            shown = {"shown": sorted({str(found.client_id) for found in rows})}
+            await audit.record(connection, "view", table="message_media", details=shown)
         return [LostFile(*found) for found in rows]
 
 
