@@ -55,6 +55,30 @@ def test_enter_begins_a_new_line_for_who_prefers_that(
         page.get_by_role("button", name="Envía").click()
 
 
+def test_who_else_is_writing_is_said_beside_the_button_that_sends(
+    page: Page, browser: Browser, running_app: RunningApp, amina: Sender
+) -> None:
+    say(running_app, amina, bodies.text(amina, "Buenos días"))
+    open_conversation(page, amina)
+    answer_field(page).fill("Buenos días, Amina.")
+    notice = page.locator(".ac-composer-writing")
+    expect(notice).to_have_count(0)
+    context = browser.new_context(base_url=running_app.url, locale="es-ES")
+    lucia = context.new_page()
+    open_conversation(lucia, amina, "Lucía Ferrer")
+    answer_field(lucia).press_sequentially("Buenos")
+    expect(notice).to_have_text("Lucía Ferrer también está escribiendo")
+    expect(answer_field(page)).to_have_value("Buenos días, Amina.")
+    # A note for the team is in nobody's way.
+    page.get_by_title("Escribir una nota para el equipo (n)").click()
+    expect(notice).to_have_count(0)
+    page.get_by_title("Escribir a la persona (r)").click()
+    answer_field(lucia).press_sequentially(" días")
+    expect(notice).to_be_visible()
+    context.close()
+    expect(notice).to_have_count(0, timeout=SOON)
+
+
 def test_from_the_first_message_to_the_answer(
     page: Page, running_app: RunningApp, amina: Sender
 ) -> None:

@@ -144,6 +144,11 @@ class Answering:
         else:
             self._window.content = client_file.window_state(detail.last_inbound_at).source
 
+    def tell_writing(self, words: str) -> None:
+        """Say beside the button that sends who else is writing; empty while nobody is."""
+        if self._field is not None:
+            self._field.tell_writing(words)
+
     @still_signed_in
     async def _hear_of_channel(self) -> None:
         self._stopped = await read_stopped(current_staff())

@@ -79,6 +79,7 @@ class ComposerField(Element, component=_STATIC / "composer.js"):
         self._props["drafts"] = dict(drafts)
         self._props["quoted"] = quoted.told if quoted else None
         self._props["stopped"] = ""
+        self._props["writing"] = ""
         self._props["enter-sends"] = enter_sends
         self._props["uploads"] = ""
         self._uploads: Uploads | None = None
@@ -172,6 +173,12 @@ class ComposerField(Element, component=_STATIC / "composer.js"):
         for key, value in changed.items():
             self._props[key] = value
         if changed:
+            self.update()
+
+    def tell_writing(self, words: str) -> None:
+        """Say who else is writing, so that two do not answer at once; empty while nobody is."""
+        if words != self._props["writing"]:
+            self._props["writing"] = words
             self.update()
 
     def receive_files(self, receive: Callable[[Arrived], Awaitable[Verdict | None]]) -> None:

@@ -14,7 +14,7 @@ TEMPLATE_CODES = (NOT_APPROVED, GONE, UNSUPPORTED, OPTED_OUT)
 
 _ICONS = (
     *("lock", "clock", "warning", "error", "template", "close", "attach", "quick", "interactive"),
-    *("location", "send", "image", "audio", "video", "document"),
+    *("location", "send", "image", "audio", "video", "document", "edit"),
 )
 
 

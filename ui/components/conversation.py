@@ -118,6 +118,10 @@ class Conversation:
         self._detail = detail
         self._answering.refresh(detail)
 
+    def tell_writing(self, words: str) -> None:
+        """Say beside the button that sends who else is writing; empty while nobody is."""
+        self._answering.tell_writing(words)
+
     async def hear(self, change: ClientChange) -> None:
         """Show what has become news."""
         if not change.message_ids:

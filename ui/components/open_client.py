@@ -99,6 +99,8 @@ class OpenClient:
                         on_typing=self._desk.presence.typing if self._desk else None,
                     )
                 self._build_file()
+            if self._desk is not None:
+                self._desk.presence.on_writing = self._conversation.tell_writing
             self._stop_news = live.follow_client(self._id, self._on_change)
 
     def close(self) -> None:

@@ -95,6 +95,9 @@ export default {
                     :enterkeyhint="enterSends ? 'send' : 'enter'" autocomplete="off" @input="onInput" @keydown="onKey" @blur="onBlur"
                     @paste="onPaste" @click="look" @keyup.left="look" @keyup.right="look"></textarea>
         </div>
+        <p v-if="writing && !isNote" class="ac-composer-writing">
+          <svg class="ac-icon" aria-hidden="true"><use :href="icons.edit"/></svg><span>{{ writing }}</span>
+        </p>
         <div class="ac-composer-row">
           <template v-if="!isNote">
             <button type="button" class="ac-icon-button" :aria-label="labels.attach" :title="labels.attach" @click="$refs.picker.click()">
@@ -126,6 +129,7 @@ export default {
     quoted: Object, // {id, who, words} of the draft
     window: Object, // {open, closes, now (milliseconds), when, never}
     stopped: String, // why nothing is sent, or nothing
+    writing: String, // who else is writing, or nothing
     enterSends: Boolean,
     limits: Object, // text, note, caption; kinds: [{kind, types, bytes, megabytes}]
     icons: Object,
