@@ -26,7 +26,7 @@ from ui.components.document_words import problem_words
 from ui.components.elements import button, set_attribute, show
 from ui.components.icons import icon
 from ui.components.markup import join, tag
-from ui.components.media_viewer import media_viewer
+from ui.components.media_viewer import media_viewer, pdf_viewer
 from ui.components.undo import UndoToast
 from ui.formats import day_and_time, number
 from ui.gate import current_staff, signed_in
@@ -94,7 +94,7 @@ class ClientDocuments(ui.element):
         self._problems = ui.element("div").props("role=status aria-live=polite")
         if self._may_change:
             self._build_upload()
-        show(media_viewer()).classes("ac-contents")
+        show(join([media_viewer(), pdf_viewer()])).classes("ac-contents")
 
     def _build_upload(self) -> None:
         """Files are sent by `media.js`, which shows how far they are; NiceGUI receives them."""
