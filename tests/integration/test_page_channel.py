@@ -429,14 +429,14 @@ class TestUndelivered:
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
         then = datetime.now(UTC) - timedelta(days=3)
-        sent(database, amina, "failed", then, code=131026)
+        failed = sent(database, amina, "failed", then, code=131026)
         sent(database, amina, "sent", then)
         sent(database, amina, "unknown", days_ago(5))
         async with opened(caseworker, "/settings/undelivered") as user:
             said = markup(user)
             assert "1 rechazados, 1 sin noticias en un día" in said
             assert "WhatsApp no ha podido entregarlo" in said
-            assert f"/clients/{amina}" in said
+            assert f"/clients/{amina}?at={failed}" in said
             [_, older] = with_class(user, "ac-chip")
             report(user, older, "click")
             await eventually(lambda: "1 que no se sabe" in markup(user))
