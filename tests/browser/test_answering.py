@@ -79,6 +79,27 @@ def test_who_else_is_writing_is_said_beside_the_button_that_sends(
     expect(notice).to_have_count(0, timeout=SOON)
 
 
+def test_a_colleague_is_called_in_a_note_by_a_few_letters(
+    page: Page, running_app: RunningApp, amina: Sender
+) -> None:
+    say(running_app, amina, bodies.text(amina, "Buenos días"))
+    open_conversation(page, amina)
+    page.keyboard.press("n")
+    note = page.get_by_role("textbox", name="Nota para el equipo")
+    expect(note).to_be_focused()
+    page.keyboard.type("¿Lo miras, @luci")
+    menu = page.get_by_role("listbox", name="Compañeros a los que avisar")
+    expect(menu.get_by_role("option")).to_have_text(["@Lucía Ferrer"])
+    page.keyboard.press("Enter")
+    expect(note).to_have_value("¿Lo miras, @Lucía Ferrer ")
+    expect(menu).to_have_count(0)
+    page.keyboard.type("por favor?")
+    expect(menu).to_have_count(0)
+    page.keyboard.press("Enter")
+    called = page.locator("article.ac-note .ac-note-called")
+    expect(called).to_have_text("Lucía Ferrer")
+
+
 def test_from_the_first_message_to_the_answer(
     page: Page, running_app: RunningApp, amina: Sender
 ) -> None:

@@ -13,7 +13,7 @@ from uuid import UUID
 
 from nicegui.events import GenericEventArguments
 
-from services import canned_replies, conversations, drafts, notes, sending
+from services import assignments, canned_replies, conversations, drafts, notes, sending
 from services.actors import Staff
 from services.adapters.storage import StorageProblem
 from services.clients import ClientDetail
@@ -117,6 +117,7 @@ class Answering:
         field.on_note(self._note)
         field.on_draft(self._draft)
         field.on_canned(self._offer)
+        field.on_people(self._offer_people)
         field.on_open(self._open)
         if on_typing is not None:
             field.on_typing(on_typing)
@@ -239,6 +240,13 @@ class Answering:
                 for r in found
             ]
         )
+
+    @signed_in
+    async def _offer_people(self) -> None:
+        assert self._field is not None
+        staff = current_staff()
+        found = await assignments.colleagues(staff)
+        self._field.offer_people([person.name for person in found if person.id != staff.id])
 
     @signed_in
     async def _open(self, event: GenericEventArguments) -> None:

@@ -125,6 +125,10 @@ class ComposerField(Element, component=_STATIC / "composer.js"):
         """Quick replies are wanted: answer with `offer`."""
         self.on("canned", handler, args=[])
 
+    def on_people(self, handler: Handler[GenericEventArguments]) -> None:
+        """Colleagues to call in a note are wanted: answer with `offer_people`."""
+        self.on("people", handler, args=[])
+
     def on_open(self, handler: Handler[GenericEventArguments]) -> None:
         """`{what}`: templates, structured or place."""
         self.on("open", handler)
@@ -150,6 +154,10 @@ class ComposerField(Element, component=_STATIC / "composer.js"):
     def offer(self, replies: Sequence[Reply]) -> None:
         """These are the quick replies."""
         self.run_method("offer", [reply.told for reply in replies])
+
+    def offer_people(self, names: Sequence[str]) -> None:
+        """These colleagues can be called."""
+        self.run_method("offerPeople", list(names))
 
     def insert(self, words: str) -> None:
         """Put words into the answer."""

@@ -53,6 +53,7 @@ def labels(name: str, *, enter_sends: bool) -> dict[str, str]:
         "structured": _("Send a message with buttons or a list"),
         "place": _("Send a location"),
         "replies": _("Quick replies"),
+        "colleagues": _("Colleagues to call"),
         "noReplies": _("No quick reply fits"),
         "loading": _("Loading…"),
         "files": _("Files to send"),
