@@ -154,6 +154,11 @@ async def rules(connection: AsyncConnection) -> tuple[str, str] | None:
     return None if row is None else (row.timezone, row.hours)
 
 
+async def take_time(connection: AsyncConnection) -> None:
+    """Let what looks at everybody take long, in this transaction."""
+    await connection.execute(text("set local statement_timeout = '30min'"))
+
+
 async def set_rules(
     connection: AsyncConnection,
     zone: str,

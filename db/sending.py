@@ -324,6 +324,30 @@ async def own(connection: AsyncConnection, rows: Sequence[dict[str, str]]) -> Se
     )
 
 
+async def take_back_retries(
+    connection: AsyncConnection, ids: Sequence[UUID]
+) -> Sequence[RowMapping]:
+    """What was to be sent once more in place of these, and has not left, goes: they arrived.
+
+    Call it once their statuses are applied. Returns (client_id) of what is gone.
+    """
+    waiting = await _rows(
+        connection,
+        "select s.message_id from message_sends s join messages old on old.id = s.retry_of"
+        " where old.id = any (:ids) and old.status <> 'failed' and s.finished_at is null"
+        " order by s.position for update of s",
+        {"ids": list(ids)},
+    )
+    if not waiting:
+        return []
+    return await _rows(
+        connection,
+        "delete from messages where id = any (:ids) and status = 'queued' and whatsapp_id is null"
+        " returning client_id",
+        {"ids": [row["message_id"] for row in waiting]},
+    )
+
+
 async def stop(
     connection: AsyncConnection, phone_number_id: str, code: int | None, details: str | None
 ) -> bool:

@@ -62,6 +62,7 @@ staff_preferences = Table(
     Column("language", Text),
     Column("theme", Text),
     Column("rail_collapsed", Boolean),
+    Column("enter_sends", Boolean),
 )
 
 staff_sessions = Table(

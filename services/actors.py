@@ -22,6 +22,8 @@ class Staff:
     #: `light`, `dark` or `auto`.
     theme: str = "auto"
     rail_collapsed: bool = False
+    #: Whether Enter sends what is being written; else it begins a new line.
+    enter_sends: bool = True
     #: How they came in, no part of who they are. 2: with a second factor, or by a provider whose
     #: own matter that is. To whoever has set one up row-level security shows nothing at 1.
     assurance: Literal[1, 2] = field(default=1, compare=False)

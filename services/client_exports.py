@@ -60,13 +60,15 @@ async def export(
     Excel opens by itself in Spain. Raises TooMany.
     """
     await limits.hit(LIMIT, str(actor.id))
-    filters = {
+    filters: dict[str, Any] = {
         "format": form,
         "profile_types": [p for p in view.profile_types if p in PROFILE_TYPES],
         "statuses": [s for s in view.statuses if s in CLIENT_STATUSES],
         "searched": bool(view.search.strip()),
         "narrowed": list(view.narrowing.names),
     }
+    if view.narrowing.label is not None:
+        filters["label"] = str(view.narrowing.label)
     await audit.record_alone(actor, "export", table="clients", details=filters)
     if form == "xlsx":
         return _sheet(actor, view, labels)

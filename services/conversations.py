@@ -12,7 +12,7 @@ from sqlalchemy.engine import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.engine import begin
-from db.tables import clients, messages
+from db.tables import client_notes, clients, messages
 from services import audit
 from services.actors import Actor
 from services.errors import Invalid, NotFound
@@ -171,16 +171,19 @@ async def timeline_at(actor: Actor, client_id: UUID, message_id: UUID) -> Timeli
             found = (await connection.execute(target)).one_or_none() or found
         if found is None:
             return None
-        here = found.sent_at, found.seq
-        above, has_older = await _above(connection, client_id, here, PAGE_SIZE // 2)
-        below, has_newer = await _below(connection, client_id, here, PAGE_SIZE // 2, this=True)
-        shown = [*above, *below]
-        await audit.record(connection, "view", table="messages", client=client_id)
-        return TimelinePage(
-            await _complete(connection, client_id, shown),
-            older=_cursor(shown[0]) if has_older else None,
-            newer=_cursor(shown[-1]) if has_newer else None,
-        )
+        return await _around(connection, client_id, (found.sent_at, found.seq))
+
+
+@requires(Permission.READ_CLIENTS)
+async def timeline_at_note(actor: Actor, client_id: UUID, note_id: UUID) -> TimelinePage | None:
+    """The same around a note of the team, which stands between the messages."""
+    note = client_notes.c
+    query = select(note.created_at).where(note.id == note_id, note.client_id == client_id)
+    async with begin(actor) as connection:
+        written = await connection.scalar(query)
+        if written is None:
+            return None
+        return await _around(connection, client_id, (written, 0))
 
 
 @requires(Permission.READ_CLIENTS)
@@ -248,6 +251,21 @@ def _stands_alone() -> ColumnElement[bool]:
             target.c.whatsapp_id == _message.target_id,
             target.c.client_id == _message.client_id,
         ),
+    )
+
+
+async def _around(
+    connection: AsyncConnection, client_id: UUID, here: tuple[datetime, int]
+) -> TimelinePage:
+    """As many entries before a position as from it on; audited as a view."""
+    above, has_older = await _above(connection, client_id, here, PAGE_SIZE // 2)
+    below, has_newer = await _below(connection, client_id, here, PAGE_SIZE // 2, this=True)
+    shown = [*above, *below]
+    await audit.record(connection, "view", table="messages", client=client_id)
+    return TimelinePage(
+        await _complete(connection, client_id, shown),
+        older=_cursor(shown[0]) if has_older else None,
+        newer=_cursor(shown[-1]) if has_newer else None,
     )
 
 

@@ -212,6 +212,31 @@ async def review_document(
 
 
 @requires(Permission.CHANGE_CLIENTS)
+async def rename_document(actor: Actor, document_id: UUID, name: str) -> DocumentRow:
+    """Give a document another name; its ending stays, because it says what the content is.
+
+    Raises NotFound, and Invalid: `name` is `required`.
+    """
+    async with begin(actor) as connection:
+        query = select(documents.c.name, documents.c.client_id, documents.c.message_id)
+        found = (
+            await connection.execute(query.where(documents.c.id == document_id).with_for_update())
+        ).one_or_none()
+        if found is None:
+            raise NotFound
+        ending = found.name.rpartition(".")[2]
+        stem = file_names.clean(name)
+        if stem.casefold().endswith(f".{ending}".casefold()):
+            stem = stem[: -len(ending) - 1].rstrip(". ")
+        if not stem:
+            raise Invalid({"name": "required"})
+        renamed = update(documents).where(documents.c.id == document_id)
+        await connection.execute(renamed.values(name=file_names.clean(f"{stem}.{ending}")))
+        await _announce(connection, found.client_id, found.message_id)
+        return await _row(connection, document_id)
+
+
+@requires(Permission.CHANGE_CLIENTS)
 async def delete_document(actor: Actor, document_id: UUID) -> None:
     """Delete a document; its file follows within moments (`services.removals`).
 

@@ -5,6 +5,7 @@ by `ui.components.message_words`.
 """
 
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import StrEnum
 
 
@@ -47,6 +48,17 @@ ACCOUNT = frozenset(
     }
 )
 
+#: Errors after which the same message would fail again: another one has to be sent.
+FINAL = frozenset(
+    {
+        *(WINDOW_CLOSED, 131050, 131021, 131062, 131008, 131009, 131051, 135000),
+        *(132000, 132001, 132005, 132007, 132012),
+    }
+)
+#: WhatsApp spares the person for now: asking again within a day changes nothing.
+HELD_BACK = frozenset({131049, 130472})
+HELD_BACK_FOR = timedelta(hours=24)
+
 _BRIEFLY = Verdict(Action.RETRY, wait=2, attempts=5)
 _VERDICTS = {
     1: _BRIEFLY,
@@ -83,6 +95,13 @@ def verdict(code: int | None, *, http_status: int = 400, is_transient: bool = Fa
     if (known := _VERDICTS.get(code)) is not None:
         return known
     return _BRIEFLY if is_transient or http_status >= 500 else _FAIL
+
+
+def may_try_again(code: int | None, since: timedelta) -> bool:
+    """Whether the same message has a chance, `since` after it was sent and refused."""
+    if code in HELD_BACK:
+        return since >= HELD_BACK_FOR
+    return code not in FINAL
 
 
 def heals_by_itself(code: int | None) -> bool:

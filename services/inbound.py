@@ -114,6 +114,7 @@ async def apply(connection: AsyncConnection, arrived: Sequence[Arrived]) -> Outc
     await sql.insert_items(connection, items)
     owned = await _own(connection, [status for _, status in statuses])
     raised = [*owned, *await _raise_statuses(connection, statuses, inserted)]
+    needless = await sending_sql.take_back_retries(connection, [row["id"] for row in owned])
     await channel_news.apply(
         connection, [(a.event, a.received_at) for a in kept if isinstance(a.event, Notice)]
     )
@@ -124,6 +125,7 @@ async def apply(connection: AsyncConnection, arrived: Sequence[Arrived]) -> Outc
     await sql.touch_clients(connection, [_touch_row(id, a) for id, a in activity.items()])
     await _propose(connection, activity)
     await changes.announce(connection, _news(activity, raised))
+    await changes.announce(connection, {row["client_id"]: [] for row in needless})
     return Outcome(
         messages=len(inserted),
         statuses=len(statuses),

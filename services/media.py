@@ -1,4 +1,5 @@
-"""The files of messages: looked at, played, downloaded, asked for again, put into the file.
+"""Files that a browser shows: those of messages, also played, downloaded, asked for again and put
+into the file, and the documents of the file.
 
 Looking at pictures and playing sounds within a conversation is part of looking at the conversation,
 which is audited. Opening a file by itself and downloading it are audited one by one.
@@ -37,7 +38,7 @@ MOST_LOST = 200
 
 @dataclass(frozen=True, slots=True)
 class OpenFile:
-    """A stored file of a message, ready to be handed to a browser."""
+    """A stored file of a message, or a document, ready to be handed to a browser."""
 
     media_type: str
     #: What the sender called it, fit for a header; empty where they did not.
@@ -113,6 +114,34 @@ async def open_file(
         name=_name(found.file_name, found.storage_key),
         size=found.size if content is None else len(content),
         is_shown=found.kept_type in SHOWN,
+        content=content,
+        _key=found.storage_key,
+    )
+
+
+@requires(Permission.READ_CLIENTS)
+async def open_document(actor: Actor, document_id: UUID) -> OpenFile:
+    """A document of a client that a page may show: a PDF or a picture. Audited as a view of it.
+
+    Raises NotFound, also for what is only downloaded, and StorageProblem.
+    """
+    row = documents.c
+    query = select(row.client_id, row.storage_key, row.media_type, row.size, row.name)
+    async with begin(actor) as connection:
+        found = (await connection.execute(query.where(row.id == document_id))).one_or_none()
+    if found is None or found.media_type not in SHOWN:
+        raise NotFound
+    content = None
+    if found.media_type in PICTURES:
+        content = await _plain_picture(document_id, found.storage_key, found.media_type)
+    await audit.record_alone(
+        actor, "view", table="documents", row=document_id, client=found.client_id
+    )
+    return OpenFile(
+        media_type=found.media_type,
+        name=found.name,
+        size=found.size if content is None else len(content),
+        is_shown=True,
         content=content,
         _key=found.storage_key,
     )
@@ -195,8 +224,13 @@ async def sent_at(actor: Actor, message_id: UUID) -> datetime:
 
 
 @requires(Permission.READ_CLIENTS)
-async def lost_files(actor: Actor, *, limit: int = MOST_LOST) -> list[LostFile]:
-    """What people sent and we do not have, newest first; audited as a view."""
+async def lost_files(
+    actor: Actor, *, limit: int = MOST_LOST, again: bool = False
+) -> list[LostFile]:
+    """What people sent and we do not have, newest first.
+
+    Audited as a view; `again` is for a list that brings itself up to date.
+    """
     row = message_media.c
     query = (
         select(
@@ -216,8 +250,9 @@ async def lost_files(actor: Actor, *, limit: int = MOST_LOST) -> list[LostFile]:
     )
     async with begin(actor) as connection:
         rows = (await connection.execute(query)).all()
-        shown = {"shown": sorted({str(found.client_id) for found in rows})}
-        await audit.record(connection, "view", table="message_media", details=shown)
+        if not again:
+            shown = {"shown": sorted({str(found.client_id) for found in rows})}
+            await audit.record(connection, "view", table="message_media", details=shown)
         return [LostFile(*found) for found in rows]
 
 

@@ -1,4 +1,5 @@
-"""What narrows the list of clients beside words, profile and status: the people behind a number.
+"""What narrows the list of clients beside words, profile and status: a label, the people behind a
+number.
 
 Every number of the dashboard leads to a list, and these are the conditions of those lists.
 """
@@ -11,7 +12,14 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Select, Text, bindparam, cast, func, literal, select
 from sqlalchemy.dialects.postgresql import INTERVAL, JSONB
 
-from db.tables import client_directory, documents, exchanges, message_sends, messages
+from db.tables import (
+    client_directory,
+    client_labels,
+    documents,
+    exchanges,
+    message_sends,
+    messages,
+)
 
 #: What a list can be the people behind: two of now, and of a period.
 Behind = Literal[
@@ -46,6 +54,7 @@ class Narrowing:
     assigned_to: UUID | Literal["nobody"] | None = None
     #: "" stands for people of whom nobody has noted a language.
     language: str | None = None
+    label: UUID | None = None
     behind: Behind | None = None
     #: Which of what is behind: a reason of failure, a state of documents, a proposed profile type,
     #: the least working minutes that an answer took, or who has sent a message.
@@ -58,7 +67,7 @@ class Narrowing:
         """The conditions that hold, as `condition` knows them."""
         found = [
             name
-            for name in ("created_since", "created_until", "language")
+            for name in ("created_since", "created_until", "language", "label")
             if getattr(self, name) is not None
         ]
         if self.assigned_to is not None:
@@ -138,6 +147,9 @@ _CONDITIONS: dict[str, ColumnElement[bool]] = {
     "created_since": _client.created_at >= _value("created_since"),
     "created_until": _client.created_at < _value("created_until"),
     "language": func.coalesce(_client.language, "") == _value("language"),
+    "label": _are(
+        select(client_labels.c.client_id).where(client_labels.c.label_id == _value("label"))
+    ),
     "assigned_to": _client.assigned_to == _value("assigned_to"),
     "nobodys": _client.assigned_to.is_(None),
     "waiting": _client.waiting_since.is_not(None),

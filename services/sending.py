@@ -142,7 +142,8 @@ async def retry(actor: Actor, message_id: UUID) -> TimelineMessage:
     """Send a failed message once more, as a message of its own; the old one stays, failed.
 
     Tried again twice it is one message. Raises NotFound, and Conflict: `not_failed`,
-    `window_closed`, `no_address`, `file_gone` when the file is not there any more.
+    `window_closed`, `no_address`, `file_gone` when the file is not there any more, and of templates
+    what `templates.check` says.
     """
     async with begin(actor) as connection:
         old = await _sent(connection, message_id)
@@ -162,6 +163,8 @@ async def retry(actor: Actor, message_id: UUID) -> TimelineMessage:
             )
             if again is not None:
                 raise _Again(again)
+            if old.type == "template":
+                await sending_templates.check_again(connection, old.client_id, old.request)
             values = {name: getattr(old, name) for name in _SAME_IN_A_RETRY}
             return await _queue(connection, actor, values, old.request, stored, retry_of=message_id)
 

@@ -7,6 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services import templates
 from services.errors import Conflict, Invalid
+from services.events import Json
 from services.outgoing import TemplateMessage
 from services.sending_drafts import Shown
 
@@ -38,6 +39,18 @@ async def filled(
     words = (template.filled_header(content.values), template.filled_body(content.values))
     shown = Shown("\n".join(line for line in words if line), kinds)
     return replace(content, language=template.language), shown
+
+
+async def check_again(connection: AsyncConnection, client_id: UUID, request: Json) -> None:
+    """Return if what was sent as this request may be sent once more. Raises Conflict as `filled`.
+
+    Since then the template may have been paused, and the person may have stopped advertising.
+    """
+    named = request["template"]
+    template = await templates.find(connection, named["name"], named["language"]["code"])
+    if template is None:
+        raise Conflict(templates.GONE)
+    await templates.check(connection, client_id, template)
 
 
 def _input(key: str) -> str:

@@ -339,6 +339,7 @@ async def _open_rows(connection: AsyncConnection, tokens: Collection[str]) -> di
             staff_preferences.c.language,
             staff_preferences.c.theme,
             staff_preferences.c.rail_collapsed,
+            staff_preferences.c.enter_sends,
             sessions.token_sha256,
             sessions.provider,
             sessions.assurance,
@@ -390,5 +391,6 @@ def _staff(row: RowMapping) -> Staff:
         language=row["language"] or "",
         theme=row["theme"] or "auto",
         rail_collapsed=bool(row["rail_collapsed"]),
+        enter_sends=row["enter_sends"] is not False,
         assurance=2 if row["provider"] != "supabase" else row["assurance"],
     )

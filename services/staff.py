@@ -65,6 +65,7 @@ async def set_preferences(
     language: str | None = None,
     theme: str | None = None,
     rail_collapsed: bool | None = None,
+    enter_sends: bool | None = None,
 ) -> None:
     """Remember how this person likes the app; what is None or unknown stays as it was."""
     values: dict[str, str | bool] = {}
@@ -74,6 +75,8 @@ async def set_preferences(
         values["theme"] = theme
     if rail_collapsed is not None:
         values["rail_collapsed"] = rail_collapsed
+    if enter_sends is not None:
+        values["enter_sends"] = enter_sends
     if not values:
         return
     # The first wish about anything keeps the language in which it was made.

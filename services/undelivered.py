@@ -13,6 +13,7 @@ from services import audit
 from services.actors import Actor
 from services.conversations import MessageError
 from services.events import MessageType
+from services.graph_errors import may_try_again
 from services.permissions import Permission, requires
 from services.window import window_of
 
@@ -120,8 +121,10 @@ async def of_day(
 def _undelivered(row: RowMapping, now: datetime) -> Undelivered:
     why: Why = row["status"] if row["status"] in ("failed", "unknown") else "silent"
     is_open = window_of(row["last_inbound_at"], row["window_closed_at"], now).is_open
-    can_go = is_open or row["type"] == "template"
     error = row["error"]
+    can_go = (is_open or row["type"] == "template") and may_try_again(
+        error.get("code") if error else None, now - row["sent_at"]
+    )
     return Undelivered(
         id=row["id"],
         client_id=row["client_id"],

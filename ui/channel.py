@@ -23,6 +23,7 @@ from ui.components.channel_words import (
 )
 from ui.components.elements import button, show
 from ui.components.icons import icon
+from ui.components.lost_files import LostFiles
 from ui.components.markup import NOTHING, Html, join, tag
 from ui.components.staff_working import working
 from ui.components.template_words import problem_words, status_word
@@ -69,6 +70,7 @@ class ChannelPage:
                 self._resume.classes("ac-button ac-button--primary").on("click", self._send_again)
             self._stop.set_visibility(False)
             self._body = show(NOTHING)
+            self._lost = LostFiles()
 
     async def start(self) -> None:
         """Fill the page and keep it up to date."""
@@ -91,6 +93,7 @@ class ChannelPage:
         self._stop.set_visibility(found.stop is not None)
         self._stop_words.content = _stop_words(found).source
         self._body.content = _body(found, datetime.now(UTC)).source
+        await self._lost.refresh()
 
     @signed_in
     async def _check_now(self) -> None:

@@ -23,7 +23,7 @@ def register() -> None:
 async def client_page(client_id: str, at: str = "") -> None:
     """`/clients/{id}`; whatever is no client's id leads to the page for what is not there.
 
-    `at`: the id of a message at which the conversation opens.
+    `at`: the id of a message or a note at which the conversation opens.
     """
     id = _id_of(client_id)
     opening = await read_opening(current_staff(), id, at=_id_of(at)) if id else None

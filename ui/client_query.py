@@ -38,6 +38,8 @@ class ClientQuery:
     search: str = ""
     profiles: tuple[str, ...] = ()
     statuses: tuple[str, ...] = ()
+    #: One of the team's labels.
+    label: UUID | None = None
     sort: str = "last_message"
     descending: bool = True
     page: int = 1
@@ -67,6 +69,7 @@ class ClientQuery:
             search=params.get("search", "")[:MOST_SEARCH],
             profiles=_known(params.getlist("profile"), PROFILE_TYPES),
             statuses=_known(params.getlist("status"), CLIENT_STATUSES),
+            label=label_of(params.get("label", "")),
             sort=sort,
             descending=descending,
             page=int(page) if page.isdecimal() and 0 < len(page) < 7 and int(page) else 1,
@@ -88,6 +91,8 @@ class ClientQuery:
             parts.append(("search", self.search))
         parts += [("profile", value) for value in self.profiles]
         parts += [("status", value) for value in self.statuses]
+        if self.label is not None:
+            parts.append(("label", str(self.label)))
         if self.sort != "last_message":
             parts.append(("sort", self.sort))
         if self.descending != natural_direction(self.sort):
@@ -99,7 +104,12 @@ class ClientQuery:
 
     @property
     def is_filtered(self) -> bool:
-        return bool(self.search or self.profiles or self.statuses or self.is_narrowed)
+        return bool(self.search or self.filters or self.is_narrowed)
+
+    @property
+    def filters(self) -> int:
+        """How many are on, beside the words and the people behind a number."""
+        return len(self.profiles) + len(self.statuses) + (self.label is not None)
 
     @property
     def is_narrowed(self) -> bool:
@@ -131,6 +141,7 @@ class ClientQuery:
             if self.assigned
             else None,
             language={"": None, "unknown": ""}.get(self.language, self.language),
+            label=self.label,
             behind=cast(Behind, self.behind) if self.behind else None,
             key={"": None, "unknown": ""}.get(self.key, self.key),
             since=_midnight(self.since),
@@ -160,6 +171,7 @@ class ClientQuery:
             search=self.search,
             profiles=self.profiles,
             statuses=self.statuses,
+            label=self.label,
             sort=self.sort,
             descending=self.descending,
         )
@@ -172,6 +184,9 @@ class ClientQuery:
 
     def toggling_status(self, value: str) -> Self:
         return replace(self, statuses=_toggled(self.statuses, value, CLIENT_STATUSES), page=1)
+
+    def labelled(self, label: UUID | None) -> Self:
+        return replace(self, label=label, page=1)
 
     def ordered(self, sort: str, descending: bool) -> Self:
         if (sort, descending) not in ORDERS:
@@ -209,6 +224,14 @@ def assigned_of(text: str) -> str:
         return str(UUID(text))
     except ValueError:
         return ""
+
+
+def label_of(text: str) -> UUID | None:
+    """A label's id, from an address."""
+    try:
+        return UUID(text)
+    except ValueError:
+        return None
 
 
 def _short(text: str) -> str:

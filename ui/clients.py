@@ -1,10 +1,13 @@
 """The list of clients: find a person, see who wrote last, open the conversation."""
 
 import asyncio
+from collections.abc import Sequence
 
 from nicegui import context, ui
 
+from services import labels
 from services.clients import ClientDetail, ClientPage, list_clients
+from services.labels import Label
 from services.permissions import Permission, may
 from ui import live
 from ui.client_query import MOST_SEARCH, ClientQuery
@@ -35,10 +38,11 @@ def register() -> None:
 
 
 async def clients_page() -> None:
-    """`/clients?search=&profile=&status=&sort=&dir=&page=`."""
+    """`/clients?search=&profile=&status=&label=&sort=&dir=&page=`."""
     query = ClientQuery.read(context.client.request.query_params)
+    known = await labels.list_labels(current_staff())
     with frame(_("Clients"), section="clients", heading=False):
-        await ClientList(query).start()
+        await ClientList(query, known).start()
 
 
 async def _open(client: ClientDetail) -> None:
@@ -48,7 +52,7 @@ async def _open(client: ClientDetail) -> None:
 class ClientList:
     """One open list: the question, the answer on screen, and what keeps it up to date."""
 
-    def __init__(self, query: ClientQuery) -> None:
+    def __init__(self, query: ClientQuery, known: Sequence[Label]) -> None:
         self._query = query
         self._answer: ClientPage | None = None
         #: The question that the answer belongs to.
@@ -59,7 +63,9 @@ class ClientList:
         if may(current_staff(), Permission.CHANGE_CLIENTS):
             add = ClientEditor(_open).open_new
         may_export = may(current_staff(), Permission.EXPORT_CLIENTS)
-        self._tools = ClientTools(query, self._ask, self._open_only, add, may_export=may_export)
+        self._tools = ClientTools(
+            query, known, self._ask, self._open_only, add, may_export=may_export
+        )
         with ui.element("div").classes("ac-list-place"):
             self._skeleton = show(skeleton_rows(12, _("Loading clients"))).classes("ac-skeleton")
             self._empty = show(NOTHING).classes("ac-contents")

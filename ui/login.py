@@ -150,14 +150,17 @@ class LoginPages:
         return response
 
     async def prefer(self, request: Request) -> Response:
-        """Remember a language or a theme and show the same page again."""
+        """Remember a language, a theme or what Enter does, and show the same page again."""
         form = await self.plain.form(request)
         staff = await self.plain.staff(request)
         if staff is None:
             return self.plain.redirect(paths.LOGIN)
         seen = replace(staff, language=language_of(request, staff))
         await staff_service.set_preferences(
-            seen, language=form.get("language"), theme=form.get("theme")
+            seen,
+            language=form.get("language"),
+            theme=form.get("theme"),
+            enter_sends={"sends": True, "new_line": False}.get(form.get("enter", "")),
         )
         response = self.plain.redirect(_came_from(request))
         if chosen := known_language(form.get("language")):

@@ -1,4 +1,5 @@
 """`GET /media/{message}`: the file of a message, for whoever is signed in, and nobody else.
+`GET /documents/{document}`: a document of a client's file, to be looked at, for the same people.
 
 The page asks for it while it shows a conversation. It is handed on by the app itself, so that a
 page loads nothing from elsewhere, nobody can pass an address on, and a picture leaves behind where
@@ -34,7 +35,13 @@ HEADERS = {
     "X-Robots-Tag": "none",
 }
 #: Viewers of browsers open no PDF in a sandbox. One that runs something was never kept as a PDF.
-_PDF_POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"
+#: Our own pages show it without leaving the conversation, and nobody else's do.
+_PDF_HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'self'"
+    ),
+    "X-Frame-Options": "SAMEORIGIN",
+}
 
 _RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
 
@@ -63,6 +70,21 @@ def router(public_url: str) -> APIRouter:
         except StorageProblem:
             return PlainTextResponse("Try again", 503, {**HEADERS, "Retry-After": "5"})
 
+    @routes.get("/documents/{document_id}", include_in_schema=False)
+    async def document(document_id: str, request: Request) -> Response:
+        if not same_origin(request, public_url):
+            return PlainTextResponse("Forbidden", 403, HEADERS)
+        staff = await _staff(request)
+        if staff is None:
+            return PlainTextResponse("Not signed in", 401, HEADERS)
+        try:
+            file = await media.open_document(staff, UUID(document_id))
+            return await _answer(file, request.headers.get("range"), download=False)
+        except (NotFound, ValueError):
+            return PlainTextResponse("Not Found", 404, HEADERS)
+        except StorageProblem:
+            return PlainTextResponse("Try again", 503, {**HEADERS, "Retry-After": "5"})
+
     return routes
 
 
@@ -80,7 +102,7 @@ async def _answer(file: OpenFile, asked: str | None, *, download: bool) -> Respo
         "Content-Disposition": f"{kind}; filename*=UTF-8''{quote(file.name, safe='')}",
     }
     if file.media_type == "application/pdf":
-        headers["Content-Security-Policy"] = _PDF_POLICY
+        headers |= _PDF_HEADERS
     if file.content is not None:
         return Response(file.content, 200, headers, media_type=file.media_type)
     headers["Accept-Ranges"] = "bytes"

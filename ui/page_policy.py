@@ -15,7 +15,7 @@ _POLICY = (
     "default-src 'self'; script-src 'self' {scripts}'unsafe-eval'; "
     "style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; media-src 'self'; "
     "font-src 'self' data:; connect-src 'self'; worker-src 'self' blob:; object-src 'none'; "
-    "base-uri 'self'; form-action 'self'; frame-ancestors 'none'"
+    "frame-src 'self'; base-uri 'self'; form-action 'self'; frame-ancestors 'none'"
 )
 #: What NiceGUI marks its pages with.
 _IS_PAGE = "x-nicegui-content"

@@ -63,9 +63,7 @@ def results(answer: FoundPage, *, now: datetime | None = None) -> Html:
 def _result(one: Found, now: datetime) -> Html:
     name = without_reordering(one.client_name or "").strip()
     called = name or (phone(one.phone) if one.phone else _("Without a name"))
-    address = f"/clients/{one.client_id}"
-    if one.kind == "message":
-        address += f"?{urlencode({'at': str(one.id)})}"
+    address = f"/clients/{one.client_id}?{urlencode({'at': str(one.id)})}"
     snippet = join(
         [tag("mark", piece.words) if piece.is_found else piece.words for piece in one.snippet]
     )

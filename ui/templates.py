@@ -36,7 +36,7 @@ from ui.components.template_words import (
 )
 from ui.formats import exact, number, relative
 from ui.gate import current_staff, only_with, signed_in, still_signed_in
-from ui.i18n import _
+from ui.i18n import _, ngettext
 from ui.layout import frame, page_head
 
 PATH = "/templates"
@@ -366,7 +366,10 @@ def _sync_words(state: SyncState) -> Html:
     when = None
     if state.finished_at is not None:
         ago = tag("time", relative(state.finished_at), title=exact(state.finished_at))
-        when = tag("span", _("List read from WhatsApp:"), " ", ago)
+        found = ngettext(
+            "{n_text} template", "{n_text} templates", state.total, n_text=number(state.total)
+        )
+        when = tag("span", _("List read from WhatsApp:"), " ", ago, " · ", found)
     if state.problem is not None:
         said = _("The list could not be read.") + " " + problem_words(state.problem)
         hint = _("It is tried again by itself; what is shown is from before.")

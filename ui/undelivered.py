@@ -14,6 +14,7 @@ from services.permissions import Permission, may
 from services.undelivered import DayCount, Undelivered
 from ui import live
 from ui.assets import asset
+from ui.components.composer_words import TEMPLATE_CODES
 from ui.components.elements import button, set_attribute, show
 from ui.components.icons import icon
 from ui.components.markup import NOTHING, Html, join, tag
@@ -21,6 +22,7 @@ from ui.components.message_words import TYPE_ICONS, error_meaning, type_name
 from ui.components.staff_working import working
 from ui.components.states import empty_state
 from ui.components.tags import label_tag
+from ui.components.template_words import refusal
 from ui.components.whatsapp_text import without_reordering
 from ui.formats import exact, number, time_of_day, zone
 from ui.gate import current_staff, only_with, signed_in, still_signed_in
@@ -201,6 +203,8 @@ def _conflict(code: str) -> str:
             )
         case "no_address":
             return _("WhatsApp has no way to reach this person any more.")
+        case _ if code in TEMPLATE_CODES:
+            return refusal(code)
         case "file_gone":
             return _("The file is no longer there. Open the conversation and attach it again.")
         case "not_failed" | "not_unknown":
@@ -219,7 +223,7 @@ def _words(message: Undelivered) -> Html:
         [
             tag(
                 "p",
-                tag("a", tag("bdi", name), href=f"/clients/{message.client_id}"),
+                tag("a", tag("bdi", name), href=f"/clients/{message.client_id}?at={message.id}"),
                 " ",
                 _why_tag(message),
                 label_tag("info", _("Sent again"), symbol="refresh") if message.retried else None,

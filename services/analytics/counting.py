@@ -52,6 +52,7 @@ async def set_clock(actor: System, zone: ZoneInfo, hours: WorkingHours) -> bool:
         await sql.wait_to_claim(connection)
         if await sql.rules(connection) == (zone.key, str(hours)):
             return False
+        await sql.take_time(connection)
         days = [(d.day, d.opens_at, d.closes_at, d.seconds_before) for d in calendar(hours, zone)]
         await sql.set_rules(connection, zone.key, str(hours), days)
         await sql.recount_people(connection)
@@ -95,6 +96,7 @@ async def count(actor: System, *, now: datetime | None = None) -> int:
 async def rebuild(actor: System, *, now: datetime | None = None) -> None:
     """Count everything anew, now and in one go: after a restore, or when a number is doubted."""
     async with begin(actor) as connection:
+        await sql.take_time(connection)
         await sql.wait_to_claim(connection)
         zone = await _zone(connection)
         await sql.recount_all_exchanges(connection, zone, now or datetime.now(UTC))
@@ -113,6 +115,7 @@ async def verify(actor: System, *, now: datetime | None = None) -> Verification:
     while await count(actor, now=now):
         pass
     async with begin(actor) as connection:
+        await sql.take_time(connection)
         zone = await _zone(connection)
         days = await sql.all_days(connection)
         found = await proof.differences_of_people(connection)

@@ -97,39 +97,44 @@ def _line(what: str, times: dict[str, list[float]]) -> Line:
 
 def _fill(owner: URL) -> None:
     populate(_dsn(owner), CLIENTS)
-    start = time.monotonic()
     with psycopg.connect(_dsn(owner), autocommit=True) as connection:
-        if rows_of(connection, "messages") == MESSAGES:
+        if rows_of(connection, "messages") != MESSAGES:
+            _converse(connection)
+        if rows_of(connection, "working_days"):
             return
-        connection.execute("set maintenance_work_mem = '1GB'")
-        connection.execute("set work_mem = '256MB'")
-        indexes = connection.execute(
-            "select indexname, indexdef from pg_indexes i where tablename = 'messages'"
-            " and not exists (select from pg_constraint where conname = i.indexname)"
-        ).fetchall()
-        with connection.transaction():
-            # Triggers rest, and indexes are built last.
-            connection.execute("set local session_replication_role = replica")
-            for name, _definition in indexes:
-                connection.execute(f"drop index {name}".encode())
-            connection.execute(
-                "create temporary table people on commit drop as"
-                " select id, row_number() over () as n from clients"
-            )
-            connection.execute("analyze people")
-            connection.execute(
-                CONVERSATIONS.encode(),
-                {"clients": CLIENTS, "messages": MESSAGES, "words": WORDS.split()},
-            )
-        for _name, definition in indexes:
-            connection.execute(definition.encode())
-        connection.execute("vacuum analyze messages")
-    print(f"  {MESSAGES:,} messages made in {time.monotonic() - start:.0f} s", flush=True)
     start = time.monotonic()
     uvloop.run(_count(migrate.runtime_login(owner, SECRET)))
     with psycopg.connect(_dsn(owner), autocommit=True) as connection:
         connection.execute("vacuum analyze")
     print(f"  counted anew in {time.monotonic() - start:.0f} s", flush=True)
+
+
+def _converse(connection: psycopg.Connection) -> None:
+    start = time.monotonic()
+    connection.execute("set maintenance_work_mem = '1GB'")
+    connection.execute("set work_mem = '256MB'")
+    indexes = connection.execute(
+        "select indexname, indexdef from pg_indexes i where tablename = 'messages'"
+        " and not exists (select from pg_constraint where conname = i.indexname)"
+    ).fetchall()
+    with connection.transaction():
+        # Triggers rest, and indexes are built last.
+        connection.execute("set local session_replication_role = replica")
+        for name, _definition in indexes:
+            connection.execute(f"drop index {name}".encode())
+        connection.execute(
+            "create temporary table people on commit drop as"
+            " select id, row_number() over () as n from clients"
+        )
+        connection.execute("analyze people")
+        connection.execute(
+            CONVERSATIONS.encode(),
+            {"clients": CLIENTS, "messages": MESSAGES, "words": WORDS.split()},
+        )
+    for _name, definition in indexes:
+        connection.execute(definition.encode())
+    connection.execute("vacuum analyze messages")
+    print(f"  {MESSAGES:,} messages made in {time.monotonic() - start:.0f} s", flush=True)
 
 
 async def _count(runtime: URL) -> None:

@@ -32,6 +32,74 @@ def _no_faults(running_app: RunningApp) -> Iterator[None]:
     fault(running_app, None)
 
 
+def test_enter_begins_a_new_line_for_who_prefers_that(
+    page: Page, running_app: RunningApp, amina: Sender
+) -> None:
+    say(running_app, amina, bodies.text(amina, "Buenos días"))
+    sign_in(page)
+    page.goto("/settings/account")
+    choice = page.get_by_role("button", name="Empieza otra línea")
+    choice.click()
+    expect(choice).to_have_attribute("aria-pressed", "true")
+    try:
+        open_conversation(page, amina)
+        field = answer_field(page)
+        field.fill("Buenos días, Amina.")
+        page.keyboard.press("Enter")
+        page.keyboard.type("El pasaporte.")
+        expect(field).to_have_value("Buenos días, Amina.\nEl pasaporte.")
+        page.keyboard.press("Control+Enter")
+        expect(page.locator("article.ac-out")).to_contain_text("El pasaporte.")
+    finally:
+        page.goto("/settings/account")
+        page.get_by_role("button", name="Envía").click()
+
+
+def test_who_else_is_writing_is_said_beside_the_button_that_sends(
+    page: Page, browser: Browser, running_app: RunningApp, amina: Sender
+) -> None:
+    say(running_app, amina, bodies.text(amina, "Buenos días"))
+    open_conversation(page, amina)
+    answer_field(page).fill("Buenos días, Amina.")
+    notice = page.locator(".ac-composer-writing")
+    expect(notice).to_have_count(0)
+    context = browser.new_context(base_url=running_app.url, locale="es-ES")
+    lucia = context.new_page()
+    open_conversation(lucia, amina, "Lucía Ferrer")
+    answer_field(lucia).press_sequentially("Buenos")
+    expect(notice).to_have_text("Lucía Ferrer también está escribiendo")
+    expect(answer_field(page)).to_have_value("Buenos días, Amina.")
+    # A note for the team is in nobody's way.
+    page.get_by_title("Escribir una nota para el equipo (n)").click()
+    expect(notice).to_have_count(0)
+    page.get_by_title("Escribir a la persona (r)").click()
+    answer_field(lucia).press_sequentially(" días")
+    expect(notice).to_be_visible()
+    context.close()
+    expect(notice).to_have_count(0, timeout=SOON)
+
+
+def test_a_colleague_is_called_in_a_note_by_a_few_letters(
+    page: Page, running_app: RunningApp, amina: Sender
+) -> None:
+    say(running_app, amina, bodies.text(amina, "Buenos días"))
+    open_conversation(page, amina)
+    page.keyboard.press("n")
+    note = page.get_by_role("textbox", name="Nota para el equipo")
+    expect(note).to_be_focused()
+    page.keyboard.type("¿Lo miras, @luci")
+    menu = page.get_by_role("listbox", name="Compañeros a los que avisar")
+    expect(menu.get_by_role("option")).to_have_text(["@Lucía Ferrer"])
+    page.keyboard.press("Enter")
+    expect(note).to_have_value("¿Lo miras, @Lucía Ferrer ")
+    expect(menu).to_have_count(0)
+    page.keyboard.type("por favor?")
+    expect(menu).to_have_count(0)
+    page.keyboard.press("Enter")
+    called = page.locator("article.ac-note .ac-note-called")
+    expect(called).to_have_text("Lucía Ferrer")
+
+
 def test_from_the_first_message_to_the_answer(
     page: Page, running_app: RunningApp, amina: Sender
 ) -> None:

@@ -47,7 +47,7 @@ def test_a_photo_opens_large_with_the_keyboard_alone(conversation: Page) -> None
     assert image.evaluate("image => image.naturalWidth") > 0
     first.focus()
     page.keyboard.press("Enter")
-    viewer = page.locator("dialog.ac-viewer")
+    viewer = page.get_by_role("dialog", name="Fotos de la conversación")
     expect(viewer).to_be_visible()
     expect(viewer.locator(".ac-viewer-caption")).to_contain_text("1 de 2")
     page.keyboard.press("ArrowRight")
@@ -101,10 +101,42 @@ def test_a_pdf_is_put_into_the_file_reviewed_and_taken_out_again(conversation: P
     with page.expect_download() as download:
         row.get_by_role("button", name="Contrato de trabajo.pdf", exact=True).click()
     assert download.value.suggested_filename == "Contrato de trabajo.pdf"
+    row.get_by_role("button", name=re.compile("^Cambiar nombre")).click()
+    name = dialog.get_by_label("Nombre")
+    expect(name).to_have_value("Contrato de trabajo")
+    name.fill("Contrato firmado")
+    name.press("Enter")
+    row = panel.locator(".ac-document", has_text="Contrato firmado.pdf")
+    expect(row).to_be_visible()
     row.get_by_role("button", name=re.compile("^Eliminar")).click()
     page.get_by_role("dialog").get_by_role("button", name="Eliminar", exact=True).click()
     expect(row).to_have_count(0)
     expect(bubble.get_by_role("button", name="Al expediente")).to_be_visible()
+
+
+def test_a_pdf_is_looked_at_without_leaving_the_conversation(conversation: Page) -> None:
+    page = conversation
+    page.evaluate("Object.defineProperty(navigator, 'pdfViewerEnabled', { get: () => true })")
+    bubble = page.locator("article", has_text="Contrato de trabajo.pdf")
+    bubble.get_by_role("button", name="Al expediente").click()
+    expect(bubble.get_by_text("En el expediente")).to_be_visible()
+    row = page.locator(".ac-document", has_text="Contrato de trabajo.pdf")
+    viewer = page.get_by_role("dialog", name="Vista del PDF")
+    for link, path in (
+        (bubble.get_by_role("link", name="Abrir"), "/media/"),
+        (row.get_by_role("link", name="Abrir: Contrato de trabajo.pdf"), "/documents/"),
+    ):
+        with page.expect_response(lambda answer, path=path: path in answer.url) as answer:  # type: ignore[misc]
+            link.click()
+        assert answer.value.status == 200
+        assert answer.value.headers["content-type"] == "application/pdf"
+        assert "frame-ancestors 'self'" in answer.value.headers["content-security-policy"]
+        assert answer.value.headers["x-frame-options"] == "SAMEORIGIN"
+        expect(viewer).to_be_visible()
+        expect(viewer).to_contain_text("Contrato de trabajo.pdf")
+        viewer.get_by_role("button", name="Cerrar").click()
+        expect(viewer).to_be_hidden()
+        expect(link).to_be_focused()
 
 
 def test_several_files_are_added_at_once_and_each_refusal_says_why(conversation: Page) -> None:

@@ -11,6 +11,7 @@ import pytest
 from nicegui.testing import User
 
 from services import client_edits, clients, conversations, drafts, notes, sending
+from services import staff as staff_service
 from services.actors import Staff
 from services.clients import ClientSummary
 from services.conversations import TimelineMessage
@@ -81,6 +82,18 @@ async def opened(user: User, client: ClientSummary) -> Field:
 async def said(staff: Staff, client: ClientSummary) -> list[TimelineMessage]:
     page = await conversations.timeline(staff, client.id)
     return [m for m in page.messages if m.direction == "outbound"]
+
+
+async def test_enter_does_in_the_field_what_its_writer_prefers(
+    omar: User, caseworker: Staff, amina: ClientSummary
+) -> None:
+    props = (await opened(omar, amina)).element.props
+    assert props["enter-sends"] is True
+    assert props["labels"]["sendKey"] == "Intro envía, Mayús+Intro empieza otra línea"
+    await staff_service.set_preferences(caseworker, enter_sends=False)
+    props = (await opened(omar, amina)).element.props
+    assert props["enter-sends"] is False
+    assert props["labels"]["sendKey"] == "Mayús+Intro envía, Intro empieza otra línea"
 
 
 async def test_an_answer_is_queued_once_however_often_it_is_pressed(
@@ -326,6 +339,15 @@ async def test_a_name_that_changes_is_told_beside_the_button(
 
     await live.dispatch(ClientChange(amina.id))
     await eventually(lambda: field.element._props["labels"]["to"] == "Para Amina H.")
+
+
+async def test_without_messages_with_buttons_the_dialog_leads_to_where_they_are_made(
+    omar: User, amina: ClientSummary
+) -> None:
+    field = await opened(omar, amina)
+    field.emit("open", what="structured")
+    await eventually(lambda: "Todavía no hay ninguno" in markup(omar))
+    assert 'href="/settings/canned-replies"' in markup(omar).partition("Todavía no hay ninguno")[2]
 
 
 def state(database: Postgres, message: TimelineMessage, status: str) -> None:

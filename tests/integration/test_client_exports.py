@@ -3,6 +3,7 @@
 import csv
 import io
 from urllib.parse import urlsplit
+from uuid import UUID
 
 import pytest
 from starlette.datastructures import QueryParams
@@ -12,6 +13,7 @@ from services.actors import Staff
 from services.client_exports import Format, View
 from services.errors import Forbidden
 from services.imports.mapping import PROFILE_WORDS, guess, key
+from services.labels import create_label, put_label
 from services.narrowing import Narrowing
 from services.simulator import bodies
 from services.simulator.bodies import DEMO_NUMBER, Sender
@@ -107,6 +109,19 @@ class TestRoundTrip:
             connection.execute("update clients set created_at = '2026-06-30 22:30+00'")
         rows = list(csv.DictReader(io.StringIO((await exported(admin, "csv")).decode())))
         assert {row[labels()["created_at"]] for row in rows} == {"2026-07-01"}
+
+    async def test_a_label_of_the_view_narrows_the_file(
+        self, admin: Staff, database: Postgres
+    ) -> None:
+        label = await create_label(admin, name="Cita", colour="blue")
+        with database.connect() as connection:
+            found = connection.execute("select id from clients where name like 'Ñandú%'").fetchone()
+        assert found is not None
+        assert isinstance(found[0], UUID)
+        await put_label(admin, found[0], label.id)
+        content = (await exported(admin, "csv", View(narrowing=Narrowing(label=label.id)))).decode()
+        [_head, row] = csv.reader(io.StringIO(content))
+        assert row[0].startswith("Ñandú")
 
     async def test_the_log_names_everybody_who_went_along(
         self, admin: Staff, database: Postgres

@@ -558,6 +558,59 @@ def _files(folder: Path) -> list[str]:
     return [path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()]
 
 
+class TestRenaming:
+    @pytest.mark.parametrize(
+        ("typed", "called"),
+        [
+            ("Pasaporte de Amina", "Pasaporte de Amina.pdf"),
+            ("  NIE\n de Amina.PDF ", "NIE de Amina.pdf"),
+            ("contrato.docx", "contrato.docx.pdf"),
+            ("a/b/../c", "c.pdf"),
+            ("\u202efdp.exe", "fdp.exe.pdf"),
+            ("x" * 300, "x" * 146 + ".pdf"),
+        ],
+    )
+    async def test_a_name_is_what_somebody_calls_it_and_the_ending_what_it_is(
+        self, caseworker: Staff, client: UUID, storage: LocalStorage, typed: str, called: str
+    ) -> None:
+        row = await add(caseworker, client)
+        renamed = await documents.rename_document(caseworker, row.id, typed)
+        assert renamed.name == called
+        assert await documents.list_documents(caseworker, client) == [renamed]
+        assert await download(caseworker, storage, row.id) == (called, PDF)
+
+    @pytest.mark.parametrize("typed", ["", " \n", "\0", "..", "/"])
+    async def test_without_a_name_it_keeps_its_own(
+        self, caseworker: Staff, client: UUID, typed: str
+    ) -> None:
+        row = await add(caseworker, client)
+        with pytest.raises(Invalid) as refused:
+            await documents.rename_document(caseworker, row.id, typed)
+        assert refused.value.fields == {"name": "required"}
+        assert await documents.list_documents(caseworker, client) == [row]
+
+    async def test_who_only_reads_renames_nothing(
+        self, caseworker: Staff, viewer: Staff, client: UUID, database: Postgres
+    ) -> None:
+        row = await add(caseworker, client)
+        with pytest.raises(Forbidden):
+            await documents.rename_document(viewer, row.id, "otro")
+        with pytest.raises(NotFound):
+            await documents.rename_document(caseworker, uuid4(), "otro")
+        with database.connect() as connection:
+            told = connection.execute(
+                "select count(*) from audit_log where table_name = 'documents'"
+                " and action = 'update'"
+            ).fetchone()
+            assert told == (0,)
+            await documents.rename_document(caseworker, row.id, "otro")
+            changed = connection.execute(
+                "select client_id from audit_log where table_name = 'documents'"
+                " and action = 'update'"
+            ).fetchall()
+        assert changed == [(client,)]
+
+
 class TestReviewing:
     async def test_a_document_is_new_until_somebody_says_what_it_is_worth(
         self, caseworker: Staff, client: UUID

@@ -316,6 +316,17 @@ async def test_another_wish_does_not_decide_the_language(browser: httpx.AsyncCli
     assert (omar.theme, omar.language) == ("dark", "en")
 
 
+async def test_everybody_says_what_enter_does(browser: httpx.AsyncClient) -> None:
+    await enter(browser)
+    found = []
+    for wish in ("new_line", "nonsense", "sends"):
+        await browser.post("/preferences", data={"enter": wish})
+        omar = await who(browser)
+        assert omar is not None
+        found.append(omar.enter_sends)
+    assert found == [False, False, True]
+
+
 @pytest.mark.parametrize(
     ("statement", "said"),
     [

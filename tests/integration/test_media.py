@@ -37,6 +37,7 @@ from services.simulator.bodies import DEMO_NUMBER, Sender
 from tests import media_examples as examples
 from tests.fake_media import BASE_URL, TOKEN, VERSION, FakeMedia, Held
 from tests.support import OUTSIDER, STRANGER, SYSTEM, Postgres, deliver, sign_in_demo
+from tests.unit.test_file_types import DOCX
 from ui import media as media_page
 
 APP = "http://127.0.0.1:8000"
@@ -210,6 +211,57 @@ class TestWhoGetsIt:
             )
             await storage.remove(str(key))
             assert (await browser.get(f"/media/{message}")).status_code in (404, 503)
+
+
+class TestDocuments:
+    """Of the file beside the conversation: shown by the app, where a page may show them."""
+
+    async def added(
+        self, amina: Conversation, staff: Staff, content: bytes, name: str
+    ) -> documents.DocumentRow:
+        await amina.receives(None)
+        [[client]] = amina.ask("select id from clients")
+        assert isinstance(client, UUID)
+        return await documents.add_document(staff, client, name=name, content=content)
+
+    async def test_a_pdf_is_shown_within_our_own_pages_and_that_is_told(
+        self, amina: Conversation, caseworker: Staff, browser: httpx.AsyncClient
+    ) -> None:
+        row = await self.added(amina, caseworker, examples.pdf(), "Contrato.pdf")
+        answer = await browser.get(f"/documents/{row.id}")
+        assert (answer.status_code, answer.content) == (200, examples.pdf())
+        assert answer.headers["content-type"] == "application/pdf"
+        assert answer.headers["content-disposition"].startswith("inline")
+        assert "frame-ancestors 'self'" in answer.headers["content-security-policy"]
+        assert answer.headers["x-frame-options"] == "SAMEORIGIN"
+        assert amina.ask(
+            "select action, row_id from audit_log where table_name = 'documents' and action <>"
+            " 'insert'"
+        ) == [("view", str(row.id))]
+
+    async def test_a_picture_leaves_its_notes_behind_and_is_framed_nowhere(
+        self, amina: Conversation, caseworker: Staff, browser: httpx.AsyncClient
+    ) -> None:
+        row = await self.added(amina, caseworker, examples.jpeg(turn=6), "dni.jpg")
+        answer = await browser.get(f"/documents/{row.id}")
+        assert answer.headers["content-type"] == "image/jpeg"
+        assert b"40.4168" not in answer.content
+        assert "frame-ancestors 'none'" in answer.headers["content-security-policy"]
+
+    async def test_nobody_else_gets_it_and_the_rest_is_only_downloaded(
+        self, amina: Conversation, caseworker: Staff, browser: httpx.AsyncClient
+    ) -> None:
+        row = await self.added(amina, caseworker, examples.pdf(), "Contrato.pdf")
+        word = await self.added(amina, caseworker, DOCX, "Contrato.docx")
+        for path in (word.id, uuid4(), "nonsense"):
+            assert (await browser.get(f"/documents/{path}")).status_code == 404
+        foreign = {"sec-fetch-site": "cross-site"}
+        assert (await browser.get(f"/documents/{row.id}", headers=foreign)).status_code == 403
+        for actor in (OUTSIDER, STRANGER):
+            with pytest.raises(NotFound):
+                await media.open_document(actor, row.id)
+        browser.cookies.clear()
+        assert (await browser.get(f"/documents/{row.id}")).status_code == 401
 
 
 class TestHowItIsGiven:

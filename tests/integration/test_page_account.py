@@ -111,6 +111,8 @@ async def test_everybody_has_an_account_page(
         assert people[role].name in shown
         assert people[role].email in shown
         assert 'action="/preferences"' in shown
+        # Who writes nothing is not asked what Enter does.
+        assert ("La tecla Intro al escribir" in shown) == (role != "viewer")
 
 
 async def test_it_says_plainly_that_the_demo_has_no_second_step(omar: User) -> None:

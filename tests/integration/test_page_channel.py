@@ -11,10 +11,19 @@ import pytest
 from nicegui import ElementFilter, ui
 from nicegui.testing import User
 
-from services import canned_replies, channel_checks, sending, structured_messages, template_sync
+from services import (
+    canned_replies,
+    channel_checks,
+    media,
+    sending,
+    structured_messages,
+    template_sync,
+)
 from services.actors import Staff
 from services.errors import Conflict
 from services.outgoing import Button, Buttons
+from services.simulator import bodies
+from services.simulator.bodies import DEMO_NUMBER, Sender
 from tests.integration.test_channel_checks import Numbers, Refused, ask
 from tests.integration.test_channel_news import status, told
 from tests.integration.test_templates import read, template
@@ -132,10 +141,11 @@ class TestTemplates:
             press(user, "Leer otra vez")
             await eventually(lambda: "Un momento" in markup(user))
             assert (await template_sync.sync_state(admin)).waiting
-            await read(template("1", "cita_previa"))
+            await read(template("1", "cita_previa"), template("2", "cita_confirmada"))
             live.channel_changed.emit()
             await eventually(lambda: "cita_previa" in markup(user))
             assert "Un momento" not in markup(user)
+            assert "2 plantillas" in markup(user)
 
 
 BODY = [
@@ -290,6 +300,29 @@ class TestHealth:
             await eventually(lambda: "Mira la forma de pago" not in markup(user))
             assert await sending.stopped(admin) is None
 
+    async def test_files_that_were_lost_are_listed_for_who_asks_and_asked_for_again(
+        self, admin: Staff, database: Postgres
+    ) -> None:
+        amina = Sender("34600111222", profile_name="Amina Haddad")
+        async with opened(admin, "/settings/channel") as user:
+            [opener] = buttons(user, "Ver cuáles")
+            assert not opener.parent_slot.parent.visible
+        await deliver(bodies.from_sender(DEMO_NUMBER, amina, bodies.image(amina)))
+        with database.connect() as connection:
+            connection.execute("update message_media set state = 'expired'")
+            [(message_id,)] = connection.execute("select id from messages").fetchall()
+        async with opened(admin, "/settings/channel") as user:
+            assert "Amina Haddad" not in markup(user)
+            assert _looked(database) == 0
+            press(user, "Ver cuáles (1)")
+            await eventually(lambda: "Amina Haddad" in markup(user))
+            assert f"?at={message_id}" in markup(user)
+            assert "Pide a la persona que lo envíe de nuevo" in markup(user)
+            press(user, "Intentar ahora")
+            await eventually(lambda: "Amina Haddad" not in markup(user))
+            assert await media.number_of_lost_files(admin) == 0
+            assert _looked(database) == 1
+
     async def test_an_admin_has_whatsapp_asked_now(self, admin: Staff, database: Postgres) -> None:
         await ask(Numbers())
         async with opened(admin, "/settings/channel") as user:
@@ -302,6 +335,16 @@ class TestHealth:
         await ask(meta)
         async with opened(admin, "/settings/channel") as user:
             assert "WhatsApp no conoce este número" in markup(user)
+
+
+def _looked(database: Postgres) -> int:
+    """How often the audit log tells that somebody looked at the list of lost files."""
+    with database.connect() as connection:
+        [(count,)] = connection.execute(
+            "select count(*) from audit_log where table_name = 'message_media' and action = 'view'"
+        ).fetchall()
+    assert isinstance(count, int)
+    return count
 
 
 def _is_due(database: Postgres) -> bool:
@@ -386,14 +429,14 @@ class TestUndelivered:
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
         then = datetime.now(UTC) - timedelta(days=3)
-        sent(database, amina, "failed", then, code=131026)
+        failed = sent(database, amina, "failed", then, code=131026)
         sent(database, amina, "sent", then)
         sent(database, amina, "unknown", days_ago(5))
         async with opened(caseworker, "/settings/undelivered") as user:
             said = markup(user)
             assert "1 rechazados, 1 sin noticias en un día" in said
             assert "WhatsApp no ha podido entregarlo" in said
-            assert f"/clients/{amina}" in said
+            assert f"/clients/{amina}?at={failed}" in said
             [_, older] = with_class(user, "ac-chip")
             report(user, older, "click")
             await eventually(lambda: "1 que no se sabe" in markup(user))

@@ -39,7 +39,7 @@ async def amina(database: Postgres) -> UUID:
 async def test_leads_to_the_place_in_the_conversation(
     caseworker: Staff, amina: UUID, database: Postgres
 ) -> None:
-    await notes.add_note(caseworker, amina, "Falta la cita")
+    note = await notes.add_note(caseworker, amina, "Falta la cita")
     with database.connect() as connection:
         row = connection.execute("select id from messages").fetchone()
     assert row is not None
@@ -47,6 +47,7 @@ async def test_leads_to_the_place_in_the_conversation(
         await omar.open("/search?q=CITA&page=x")
         shown = markup(omar)
         assert f"/clients/{amina}?at={row[0]}" in shown
+        assert f"/clients/{amina}?at={note.id}" in shown
         assert "<mark>cita</mark>" in shown
         assert "<b>" not in shown
         assert "Nota de Omar Benali" in shown
@@ -54,6 +55,35 @@ async def test_leads_to_the_place_in_the_conversation(
         assert "Nadie ha dicho eso" in markup(omar)
         await omar.open("/search")
         assert "De qué se hablaba" in markup(omar)
+
+
+async def test_a_note_between_many_messages_is_where_the_conversation_opens(
+    caseworker: Staff, amina: UUID, database: Postgres
+) -> None:
+    note = await notes.add_note(caseworker, amina, "Falta el padrón")
+    with database.connect() as connection:
+        connection.execute("update client_notes set created_at = now() - interval '1 day'")
+    for days in (2, 0.5):
+        at = datetime.now(UTC) - timedelta(days=days)
+        said = [bodies.text(AMINA, "Hola", at=at + timedelta(seconds=n)) for n in range(70)]
+        await deliver(bodies.envelope(DEMO_NUMBER, messages=said, contacts=[AMINA]))
+    async with browser_of(caseworker, MAIN) as omar:
+        from ui.components.conversation_view import ConversationView
+
+        await omar.open(f"/clients/{amina}?at={note.id}")
+        assert omar.client is not None
+        [view] = [e for e in omar.client.elements.values() if isinstance(e, ConversationView)]
+        assert view.props["target"] == f"n-{note.id}"
+        assert view.props["has-older"]
+        assert view.props["has-newer"]
+        above, _, below = view.props["initial"].partition(f'id="n-{note.id}"')
+        assert "Falta el padrón" in below
+        assert above.count("<article") - 1 == below.count("<article") == 25
+        # Of somebody else, or nobody: the end.
+        await omar.open(f"/clients/{amina}?at={amina}")
+        assert omar.client is not None
+        [view] = [e for e in omar.client.elements.values() if isinstance(e, ConversationView)]
+        assert (view.props["target"], view.props["has-newer"]) == ("", False)
 
 
 async def test_labels_are_shown_with_their_use(caseworker: Staff, amina: UUID) -> None:

@@ -12,12 +12,13 @@ from nicegui import Client, ElementFilter, ui
 from nicegui.testing import User
 from sqlalchemy.exc import OperationalError
 
+from services import labels
 from services.actors import Staff
 from services.changes import ClientChange
 from services.clients import list_clients
 from services.simulator import bodies
 from services.simulator.bodies import DEMO_NUMBER, Sender
-from tests.pages import browser_of, eventually
+from tests.pages import browser_of, eventually, report, with_class
 from tests.support import Postgres, deliver
 
 AMINA = Sender("34600111222", profile_name="Amina Haddad")
@@ -121,6 +122,37 @@ async def test_a_filter_is_a_button_that_stays_pressed(omar: User) -> None:
     await omar.should_see("No coincide nadie", retries=20)
     [element] = chip.elements
     assert element.props["aria-pressed"] == "true"
+
+
+async def test_a_label_narrows_the_list_and_is_in_the_address(
+    omar: User, caseworker: Staff
+) -> None:
+    await write(AMINA, YUSUF)
+    [yusuf, _amina] = (await list_clients(caseworker)).items
+    urgent = await labels.create_label(caseworker, name="Cita urgente", colour="blue")
+    await labels.put_label(caseworker, yusuf.id, urgent.id)
+    await omar.open("/clients")
+    await shows(omar, "Yusuf Demir", "Amina Haddad")
+    [select] = [s for s in with_class(omar, "ac-select") if "Cita urgente" in s.content]
+    led_to: list[str] = []
+    with patch_history("push", led_to):
+        report(omar, select, "change", str(urgent.id))
+        await shows(omar, "Yusuf Demir")
+    assert led_to == [f"/clients?label={urgent.id}"]
+    # Somebody who is sent the address sees the same, even once the label is gone.
+    await omar.open(led_to[0])
+    await shows(omar, "Yusuf Demir")
+    await labels.delete_label(caseworker, urgent.id)
+    await omar.open(led_to[0])
+    await omar.should_see("Una etiqueta eliminada", retries=20)
+    await omar.should_see("No coincide nadie", retries=20)
+
+
+async def test_without_labels_none_is_offered(omar: User) -> None:
+    await write(AMINA)
+    await omar.open("/clients")
+    await shows(omar, "Amina Haddad")
+    assert with_class(omar, "ac-label-filter") == []
 
 
 async def test_a_head_sorts_and_nonsense_from_the_browser_does_nothing(omar: User) -> None:

@@ -316,6 +316,31 @@ class TestNobodyKnows:
         now = await amina.now(sent)
         assert (now.status, now.error) == ("sent", None)
 
+    @pytest.mark.parametrize(
+        ("word", "texts"),
+        [
+            ("delivered", [("Buenos días", "delivered")]),
+            ("failed", [("Buenos días", "failed"), ("Buenos días", "queued")]),
+        ],
+    )
+    async def test_what_arrived_after_all_is_not_sent_once_more(
+        self, amina: Desk, fake: FakeGraph, word: str, texts: list[tuple[str, str]]
+    ) -> None:
+        fake.faults = [fake.take_and_cut]
+        sent = await amina.say()
+        await amina.send()
+        amina.skip_waiting()
+        await amina.send()
+        await sending.settle_unknown(amina.staff, sent.id, arrived=False)
+        # The repetition waits, because nothing is sent at the moment.
+        amina.sql("update whatsapp_numbers set stopped_at = now(), stop_code = 190")
+        await sending.retry(amina.staff, sent.id)
+        await amina.tell(sent, fake.wamids[str(sent.id)], word)
+        assert await amina.texts() == texts
+        amina.sql("update whatsapp_numbers set stopped_at = null, stop_code = null")
+        await amina.send()
+        assert len(fake.sent) == len(texts)
+
     async def test_the_next_ones_wait_for_news_and_then_go_on(
         self, amina: Desk, fake: FakeGraph
     ) -> None:

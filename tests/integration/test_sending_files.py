@@ -262,3 +262,30 @@ class TestTemplates:
         except Invalid as invalid:
             found = invalid.fields
         assert found == problem
+
+    @pytest.mark.parametrize(
+        ("since_then", "problem"),
+        [
+            (
+                "insert into marketing_choices (client_id, wants, said_at)"
+                " select id, false, now() from clients",
+                "marketing_stopped",
+            ),
+            ("update message_templates set status = 'PAUSED'", "template_not_approved"),
+            ("update message_templates set gone_at = now()", "template_gone"),
+        ],
+    )
+    async def test_tried_again_it_is_sent_only_if_it_still_may_be(
+        self, late: tuple[Desk, object], since_then: str, problem: str
+    ) -> None:
+        amina, graph = late
+        sent = await amina.say(
+            TemplateMessage("taller_informativo", "es", {"nombre": "Amina", "fecha": "lunes"})
+        )
+        amina.sql("update message_sends set finished_at = now()")
+        amina.sql("update messages set status = 'failed' where id = %s", sent.id)
+        amina.sql(since_then)
+        with pytest.raises(Conflict, match=problem):
+            await sending.retry(amina.staff, sent.id)
+        await amina.send()
+        assert graph.sent == []  # type: ignore[attr-defined]

@@ -135,6 +135,18 @@ class TestOfADay:
         found = await undelivered.of_day(caseworker, day_of(then), MADRID)
         assert [m.can_retry for m in found] == [False, True]
 
+    async def test_what_would_be_refused_again_is_not_offered(
+        self, caseworker: Staff, client: UUID, database: Postgres
+    ) -> None:
+        then = days_ago(0.5)
+        for n, code in enumerate((131026, 131050, 132001, 131049)):
+            at = then - timedelta(seconds=n)
+            sent(database, client, "failed", at, code=code, type="template")
+        found = await undelivered.of_day(caseworker, day_of(then), MADRID)
+        found += await undelivered.of_day(caseworker, day_of(then) - timedelta(days=1), MADRID)
+        offered = {m.error.code: m.can_retry for m in found if m.error}
+        assert offered == {131026: True, 131050: False, 132001: False, 131049: False}
+
     async def test_what_was_sent_again_is_said_and_not_offered(
         self, caseworker: Staff, client: UUID, database: Postgres
     ) -> None:

@@ -1,5 +1,7 @@
 """What the list of clients shows is in its address, and nothing else gets in through it."""
 
+from uuid import UUID
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -7,6 +9,8 @@ from starlette.datastructures import QueryParams
 
 from services.clients import CLIENT_STATUSES, PROFILE_TYPES
 from ui.client_query import MOST_SEARCH, ORDERS, ClientQuery
+
+LABEL = UUID("0f8fad5b-d9cb-469f-a165-70867728950e")
 
 
 def read(query: str) -> ClientQuery:
@@ -25,12 +29,13 @@ def test_everything_that_was_chosen_is_in_the_address() -> None:
         .toggling_profile("STUDENT")
         .toggling_profile("ASYLUM")
         .toggling_status("archived")
+        .labelled(LABEL)
         .ordered("name", True)
         .turned_to(3)
     )
     assert query.address == (
         "/clients?search=N%C3%BA%C3%B1ez+%26+co&profile=ASYLUM&profile=STUDENT"
-        "&status=archived&sort=name&dir=desc&page=3"
+        "&status=archived&label=0f8fad5b-d9cb-469f-a165-70867728950e&sort=name&dir=desc&page=3"
     )
 
 
@@ -43,6 +48,7 @@ queries = st.builds(
     statuses=st.sets(st.sampled_from(CLIENT_STATUSES)).map(
         lambda chosen: tuple(v for v in CLIENT_STATUSES if v in chosen)
     ),
+    label=st.none() | st.uuids(),
     page=st.integers(1, 999_999),
 ) | st.sampled_from(list(ORDERS)).map(lambda order: ClientQuery().ordered(*order))
 

@@ -1,7 +1,7 @@
 """What became of a message of ours, in words, and what can be done about it."""
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import pytest
@@ -80,6 +80,14 @@ def test_what_failed_can_be_tried_again_once() -> None:
 @pytest.mark.parametrize("code", [131047, 132001])
 def test_what_would_fail_again_is_not_tried_again(code: int) -> None:
     assert acts(shown("failed", error=MessageError(code, "x", None))) == []
+
+
+@pytest.mark.parametrize("code", [131049, 130472])
+def test_what_whatsapp_holds_back_is_tried_again_the_next_day_at_the_earliest(code: int) -> None:
+    error = MessageError(code, "x", None)
+    now = datetime.now(UTC)
+    assert acts(shown("failed", error=error, sent_at=now - timedelta(hours=23))) == []
+    assert acts(shown("failed", error=error, sent_at=now - timedelta(hours=25))) == ["retry"]
 
 
 def test_somebodys_word_that_it_did_not_arrive_is_told_as_such() -> None:

@@ -5,6 +5,7 @@ from urllib.parse import urlencode
 from uuid import UUID
 
 from services.actors import Role, Staff
+from services.permissions import Permission, may
 from services.sessions import OwnSession
 from services.sign_in import SecondFactors
 from ui import sign_in_paths as paths
@@ -13,7 +14,7 @@ from ui.components.devices import device, is_handheld
 from ui.components.door import notice
 from ui.components.icons import icon
 from ui.components.markup import Html, join, tag
-from ui.components.preferences import language_choice, theme_choice
+from ui.components.preferences import enter_choice, language_choice, theme_choice
 from ui.formats import day, day_and_time, exact, relative
 from ui.i18n import N_, _
 from ui.rail import ROLES
@@ -63,8 +64,15 @@ def who(staff: Staff) -> Html:
 
 
 def preferences(staff: Staff) -> Html:
-    """Language and theme."""
-    return tag("div", language_choice(), theme_choice(staff), class_="ac-account-choices")
+    """Language, theme, and for who may write what Enter does."""
+    writes = may(staff, Permission.CHANGE_CLIENTS)
+    return tag(
+        "div",
+        language_choice(),
+        theme_choice(staff),
+        enter_choice(staff) if writes else None,
+        class_="ac-account-choices",
+    )
 
 
 def session_mark(session: OwnSession) -> Html:

@@ -13,7 +13,7 @@ from uuid import UUID
 
 from nicegui.events import GenericEventArguments
 
-from services import canned_replies, conversations, drafts, notes, sending
+from services import assignments, canned_replies, conversations, drafts, notes, sending
 from services.actors import Staff
 from services.adapters.storage import StorageProblem
 from services.clients import ClientDetail
@@ -105,6 +105,7 @@ class Answering:
             drafts={kind: draft.text for kind, draft in begun.drafts.items()},
             quoted=begun.quoted,
             conversation=view.id,
+            enter_sends=current_staff().enter_sends,
         )
         field.tell(name=called(detail.summary), window=window(detail), stopped=begun.stopped)
         self._stopped = begun.stopped
@@ -116,6 +117,7 @@ class Answering:
         field.on_note(self._note)
         field.on_draft(self._draft)
         field.on_canned(self._offer)
+        field.on_people(self._offer_people)
         field.on_open(self._open)
         if on_typing is not None:
             field.on_typing(on_typing)
@@ -142,6 +144,11 @@ class Answering:
                     dialog.refresh(detail)
         else:
             self._window.content = client_file.window_state(detail.last_inbound_at).source
+
+    def tell_writing(self, words: str) -> None:
+        """Say beside the button that sends who else is writing; empty while nobody is."""
+        if self._field is not None:
+            self._field.tell_writing(words)
 
     @still_signed_in
     async def _hear_of_channel(self) -> None:
@@ -233,6 +240,13 @@ class Answering:
                 for r in found
             ]
         )
+
+    @signed_in
+    async def _offer_people(self) -> None:
+        assert self._field is not None
+        staff = current_staff()
+        found = await assignments.colleagues(staff)
+        self._field.offer_people([person.name for person in found if person.id != staff.id])
 
     @signed_in
     async def _open(self, event: GenericEventArguments) -> None:

@@ -134,6 +134,7 @@ _DETAILS = {
     "narrowed": N_("Only the people behind a number"),
     "profile_types": N_("Profile types"),
     "statuses": N_("Statuses"),
+    "label": N_("Label"),
     "shown": N_("Shown"),
     "inbox": N_("View of the inbox"),
     "page": N_("Page"),

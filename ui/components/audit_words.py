@@ -275,10 +275,12 @@ def _of_row(entry: AuditEntry) -> str | None:
             return _("{who} changed a document of {client}")
         case "documents", "delete":
             return _("{who} deleted a document of {client}")
+        case "documents", "view" if entry.row_id is not None:
+            return _("{who} opened a document of {client}")
         case "documents", "view":
             return _("{who} looked at the list of documents of {client}")
         case "documents", "download":
-            return _("{who} opened a document of {client}")
+            return _("{who} downloaded a document of {client}")
         case "message_media", "view" if entry.client_id is None:
             return _("{who} looked at the list of files that did not arrive")
         case "message_media", "view":

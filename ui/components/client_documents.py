@@ -20,13 +20,13 @@ from services.file_types import FILE_TYPES, MAX_FILE_BYTES
 from services.permissions import Permission, may
 from ui import notices
 from ui.assets import asset
-from ui.components.document_questions import DeletionQuestion, RejectionForm
+from ui.components.document_questions import DeletionQuestion, RejectionForm, RenamingForm
 from ui.components.document_rows import document_rows
 from ui.components.document_words import problem_words
 from ui.components.elements import button, set_attribute, show
 from ui.components.icons import icon
 from ui.components.markup import join, tag
-from ui.components.media_viewer import media_viewer
+from ui.components.media_viewer import media_viewer, pdf_viewer
 from ui.components.undo import UndoToast
 from ui.formats import day_and_time, number
 from ui.gate import current_staff, signed_in
@@ -94,7 +94,7 @@ class ClientDocuments(ui.element):
         self._problems = ui.element("div").props("role=status aria-live=polite")
         if self._may_change:
             self._build_upload()
-        show(media_viewer()).classes("ac-contents")
+        show(join([media_viewer(), pdf_viewer()])).classes("ac-contents")
 
     def _build_upload(self) -> None:
         """Files are sent by `media.js`, which shows how far they are; NiceGUI receives them."""
@@ -113,6 +113,7 @@ class ClientDocuments(ui.element):
         }.items():
             self.props[name] = words
         self._rejection = RejectionForm(self._reject)
+        self._renaming = RenamingForm(self._rename)
         self._deletion = DeletionQuestion(self._delete)
 
     # --- what people do -----------------------------------------------------------------------
@@ -146,6 +147,8 @@ class ClientDocuments(ui.element):
             await self._review(row, "new", None)
         elif what == "reject":
             self._rejection.open_for(row)
+        elif what == "rename":
+            self._renaming.open_for(row)
         elif what == "delete":
             self._deletion.open_for(row)
 
@@ -203,6 +206,33 @@ class ClientDocuments(ui.element):
     @signed_in
     async def _reject(self, row: DocumentRow, reason: str) -> None:
         await self._review(row, "rejected", reason)
+
+    @signed_in
+    async def _rename(self, row: DocumentRow, name: str) -> None:
+        renamed = await self._call(row, name)
+        if renamed is None:
+            return
+
+        async def take_back() -> None:
+            await self._call_again(row)
+
+        self._undo.offer(_("Renamed: {name}", name=renamed.name), take_back)
+
+    @signed_in
+    async def _call_again(self, row: DocumentRow) -> None:
+        await self._call(row, row.name)
+
+    async def _call(self, row: DocumentRow, name: str) -> DocumentRow | None:
+        """Rename it and show it so; None where that cannot be, which is said."""
+        renamed = None
+        try:
+            renamed = await documents.rename_document(current_staff(), row.id, name)
+        except NotFound:
+            ui.notify(_("Somebody else has deleted it in the meantime."), type="warning")
+        except Invalid:
+            ui.notify(_("Nothing is left of this name that can be shown."), type="warning")
+        await self.refresh()
+        return renamed
 
     @signed_in
     async def _delete(self, row: DocumentRow) -> None:

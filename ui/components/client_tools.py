@@ -1,13 +1,15 @@
 """Above the list of clients: the search, the filters and the order."""
 
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Protocol
+from uuid import UUID
 
 from nicegui import ui
 from nicegui.events import GenericEventArguments
 
 from services.clients import CLIENT_STATUSES, PROFILE_TYPES
+from services.labels import Label
 from ui.client_query import MOST_SEARCH, ORDERS, ClientQuery
 from ui.components.client_export import export_menu
 from ui.components.elements import Select, button, set_attribute, show
@@ -38,6 +40,7 @@ class ClientTools:
     def __init__(
         self,
         query: ClientQuery,
+        labels: Sequence[Label],
         ask: Ask,
         open_only: Callable[[str], Awaitable[None]],
         add: Callable[[], None] | None,
@@ -64,6 +67,7 @@ class ClientTools:
             with _group(_("Status")):
                 for status in CLIENT_STATUSES:
                     self._add_chip(status, status_label(status), icon(STATUSES[status][1]))
+            self._label = self._label_select(query, labels)
             self._narrowed = show(NOTHING).classes("ac-contents")
             self._clear = button(join([icon("close"), _("Clear filters")]))
             self._clear.classes("ac-link-button").on("click", self._on_clear)
@@ -76,9 +80,11 @@ class ClientTools:
         for value, chip in self._chips.items():
             set_attribute(chip, "aria-pressed", "true" if value in chosen else "false")
         self._clear.set_visibility(query.is_filtered)
+        if self._label is not None:
+            self._label.choose(str(query.label or ""))
         self._order.choose(_order_key(query))
         self._narrowed.content = narrowed_to(query).source
-        words = _("Filters ({n})", n=len(chosen)) if chosen else _("Filters")
+        words = _("Filters ({n})", n=query.filters) if query.filters else _("Filters")
         self._opener.content = join([icon("filter"), tag("span", words)]).source
         if self._export is not None:
             self._export.content = export_menu(query).source
@@ -131,6 +137,24 @@ class ClientTools:
 
         chip = button(join([mark, tag("span", label)])).classes("ac-chip").on("click", toggle)
         self._chips[value] = chip
+
+    def _label_select(self, query: ClientQuery, labels: Sequence[Label]) -> Select | None:
+        """The team's labels, as far as there are any."""
+        if not labels and query.label is None:
+            return None
+
+        async def choose(value: str) -> None:
+            await self._ask(lambda query: query.labelled(UUID(value) if value else None))
+
+        options = {"": _("Any label")} | {str(label.id): label.name for label in labels}
+        if query.label is not None and str(query.label) not in options:
+            options[str(query.label)] = _("A label that was deleted")
+        with ui.element("div").classes("ac-label-filter"):
+            select = Select(
+                options, value=str(query.label or ""), label=_("Label"), on_choose=choose
+            )
+            show(icon("down")).classes("ac-contents")
+        return select
 
     def _order_select(self, query: ClientQuery) -> Select:
         async def choose(key: str) -> None:

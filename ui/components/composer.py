@@ -68,16 +68,19 @@ class ComposerField(Element, component=_STATIC / "composer.js"):
         drafts: Mapping[str, str],
         quoted: Quoted | None,
         conversation: int,
+        enter_sends: bool,
     ) -> None:
         """`place` is what the browser's tab calls this conversation of this writer. `name`: whom it
-        goes to. `drafts`: what was begun, by kind. `conversation`: the element that shows it."""
+        goes to. `drafts`: what was begun, by kind. `conversation`: the element that shows it.
+        `enter_sends`: whether Enter alone does."""
         super().__init__()
         self._props["place"] = place
         self._props["conversation"] = conversation
         self._props["drafts"] = dict(drafts)
         self._props["quoted"] = quoted.told if quoted else None
         self._props["stopped"] = ""
-        self._props["enter-sends"] = True
+        self._props["writing"] = ""
+        self._props["enter-sends"] = enter_sends
         self._props["uploads"] = ""
         self._uploads: Uploads | None = None
         self._props["limits"] = {
@@ -95,8 +98,8 @@ class ComposerField(Element, component=_STATIC / "composer.js"):
             ],
         }
         self._props["icons"] = icons()
-        self._name = name
-        self._props["labels"] = labels(name)
+        self._name, self._enter_sends = name, enter_sends
+        self._props["labels"] = labels(name, enter_sends=enter_sends)
         self._window = window
         self._props["window"] = _told(window)
 
@@ -121,6 +124,10 @@ class ComposerField(Element, component=_STATIC / "composer.js"):
     def on_canned(self, handler: Handler[GenericEventArguments]) -> None:
         """Quick replies are wanted: answer with `offer`."""
         self.on("canned", handler, args=[])
+
+    def on_people(self, handler: Handler[GenericEventArguments]) -> None:
+        """Colleagues to call in a note are wanted: answer with `offer_people`."""
+        self.on("people", handler, args=[])
 
     def on_open(self, handler: Handler[GenericEventArguments]) -> None:
         """`{what}`: templates, structured or place."""
@@ -148,6 +155,10 @@ class ComposerField(Element, component=_STATIC / "composer.js"):
         """These are the quick replies."""
         self.run_method("offer", [reply.told for reply in replies])
 
+    def offer_people(self, names: Sequence[str]) -> None:
+        """These colleagues can be called."""
+        self.run_method("offerPeople", list(names))
+
     def insert(self, words: str) -> None:
         """Put words into the answer."""
         self.run_method("insert", words)
@@ -161,7 +172,7 @@ class ComposerField(Element, component=_STATIC / "composer.js"):
         changed: dict[str, Any] = {}
         if name != self._name:
             self._name = name
-            changed["labels"] = labels(name)
+            changed["labels"] = labels(name, enter_sends=self._enter_sends)
         if window != self._window:
             self._window = window
             changed["window"] = _told(window)
@@ -170,6 +181,12 @@ class ComposerField(Element, component=_STATIC / "composer.js"):
         for key, value in changed.items():
             self._props[key] = value
         if changed:
+            self.update()
+
+    def tell_writing(self, words: str) -> None:
+        """Say who else is writing, so that two do not answer at once; empty while nobody is."""
+        if words != self._props["writing"]:
+            self._props["writing"] = words
             self.update()
 
     def receive_files(self, receive: Callable[[Arrived], Awaitable[Verdict | None]]) -> None:

@@ -14,7 +14,7 @@ TEMPLATE_CODES = (NOT_APPROVED, GONE, UNSUPPORTED, OPTED_OUT)
 
 _ICONS = (
     *("lock", "clock", "warning", "error", "template", "close", "attach", "quick", "interactive"),
-    *("location", "send", "image", "audio", "video", "document"),
+    *("location", "send", "image", "audio", "video", "document", "edit"),
 )
 
 
@@ -23,8 +23,13 @@ def icons() -> dict[str, str]:
     return {name: icon_address(name) for name in _ICONS}
 
 
-def labels(name: str) -> dict[str, str]:
+def labels(name: str, *, enter_sends: bool) -> dict[str, str]:
     """The field's own words, for an answer to `name`."""
+    key = (
+        _("Enter sends, Shift+Enter begins a new line")
+        if enter_sends
+        else _("Shift+Enter sends, Enter begins a new line")
+    )
     return {
         "region": _("Answer or note"),
         "answer": _("Answer"),
@@ -40,7 +45,7 @@ def labels(name: str) -> dict[str, str]:
         "to": _("To {name}", name=name),
         "send": _("Send"),
         "saveNote": _("Save note"),
-        "sendKey": _("Enter sends, Shift+Enter begins a new line"),
+        "sendKey": key,
         "draft": _("Draft"),
         "attach": _("Attach files"),
         "quick": _("Quick replies (/)"),
@@ -48,6 +53,7 @@ def labels(name: str) -> dict[str, str]:
         "structured": _("Send a message with buttons or a list"),
         "place": _("Send a location"),
         "replies": _("Quick replies"),
+        "colleagues": _("Colleagues to call"),
         "noReplies": _("No quick reply fits"),
         "loading": _("Loading…"),
         "files": _("Files to send"),

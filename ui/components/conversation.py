@@ -40,16 +40,20 @@ class Talk:
     entries: list[Entry]
     #: What the field for answers opens with; None for who may not write.
     begun: Begun | None
-    #: The message at which it opens.
-    target: UUID | None = None
+    #: The message or note at which it opens, as the page calls it.
+    target: str | None = None
 
 
 async def read_talk(staff: Staff, summary: ClientSummary, *, at: UUID | None = None) -> Talk:
-    """Read it; `at` is a message of theirs, and if it is none, it opens at the end."""
+    """Read it; `at` is a message of theirs or a note, and if it is none, it opens at the end."""
     begun = await read_begun(staff, summary.id)
-    page = await conversations.timeline_at(staff, summary.id, at) if at else None
-    target = at if page is not None else None
-    page = page or await _newest(staff, summary)
+    page = target = None
+    if at is not None:
+        page, target = await conversations.timeline_at(staff, summary.id, at), f"m-{at}"
+        if page is None:
+            page, target = await conversations.timeline_at_note(staff, summary.id, at), f"n-{at}"
+    if page is None:
+        page, target = await _newest(staff, summary), None
     return Talk(page, await _with_asides(staff, summary.id, page), begun, target)
 
 
@@ -113,6 +117,10 @@ class Conversation:
         """Keep up with the client: the name, the window."""
         self._detail = detail
         self._answering.refresh(detail)
+
+    def tell_writing(self, words: str) -> None:
+        """Say beside the button that sends who else is writing; empty while nobody is."""
+        self._answering.tell_writing(words)
 
     async def hear(self, change: ClientChange) -> None:
         """Show what has become news."""

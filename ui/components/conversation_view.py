@@ -31,7 +31,7 @@ class ConversationView(Element, component=_STATIC / "timeline.js"):
         new_from: UUID | None = None,
         unread_above: int = 0,
         has_newer: bool = False,
-        target: UUID | None = None,
+        target: str | None = None,
         may_act: bool = False,
         on_older: Handler[GenericEventArguments],
         on_newer: Handler[GenericEventArguments],
@@ -41,7 +41,7 @@ class ConversationView(Element, component=_STATIC / "timeline.js"):
     ) -> None:
         """`new_from`: the conversation opens there; without, at the newest message.
         `unread_above`: so many unread messages are further up than these.
-        `target`: the conversation opens at this message and marks it.
+        `target`: the conversation opens at this message or note and marks it.
         `may_act`: whoever looks may send.
         `on_newer`: the reader comes near the end of what is shown, and there is more; answer with
         `append`. `on_newest`: the end itself is wanted; answer with `reset`.
@@ -55,7 +55,7 @@ class ConversationView(Element, component=_STATIC / "timeline.js"):
         self._props["has-older"] = has_older
         self._props["unread-above"] = _unread_above(unread_above, has_older)
         self._props["has-newer"] = has_newer
-        self._props["target"] = f"m-{target}" if target else ""
+        self._props["target"] = target or ""
         self._props["can-answer"] = may_act
         self._props["icons"] = {name: icon_address(name) for name in ("reply", "reaction", "send")}
         self._props["group-within"] = GROUP_WITHIN.total_seconds()

@@ -1,10 +1,11 @@
-"""What is asked before a document is rejected or deleted."""
+"""What is asked before a document is rejected, renamed or deleted."""
 
 from collections.abc import Awaitable, Callable
 
 from nicegui import ui
 
 from services.documents import MAX_REASON, DocumentRow
+from services.file_names import MAX_LENGTH
 from ui.components.elements import button, show
 from ui.components.focus import focus
 from ui.components.markup import tag
@@ -76,6 +77,52 @@ class RejectionForm:
             return
         self._dialog.close()
         await self._done(self._row, reason[:MAX_REASON])
+
+
+class RenamingForm:
+    """Asks what it is to be called; the ending is not asked for, because it stays."""
+
+    def __init__(self, done: Done) -> None:
+        self._done = done
+        self._row: DocumentRow | None = None
+        with (
+            ui.dialog() as self._dialog,
+            ui.card().classes("ac-dialog"),
+            ui.element("form").classes("ac-dialog-form") as form,
+        ):
+            form.props("novalidate").on("submit.prevent", self._submit)
+            self._dialog.props["aria-label"] = _("Rename the document")
+            show(tag("h2", _("Rename the document"), class_="ac-subtitle"))
+            with ui.element("label").classes("ac-dialog-field"):
+                ui.label(_("Name"))
+                self._name = ui.input().props(f"maxlength={MAX_LENGTH} dir=auto")
+                self._name.props["aria-label"] = _("Name")
+            with ui.element("div").classes("ac-dialog-end"):
+                never_mind = button(tag("span", _("Cancel"))).classes("ac-button")
+                never_mind.on("click", self._dialog.close)
+                go = show(tag("span", _("Save")), "button").props("type=submit")
+                go.classes("ac-button ac-button--primary")
+
+    def open_for(self, row: DocumentRow) -> None:
+        """Ask about this document."""
+        self._row = row
+        self._name.value, _dot, ending = row.name.rpartition(".")
+        self._name.props["suffix"] = f".{ending}"
+        self._name.error = None
+        self._dialog.open()
+        focus(self._name)
+
+    @signed_in
+    async def _submit(self) -> None:
+        name = (self._name.value or "").strip()
+        if self._row is None:
+            return
+        if not name:
+            self._name.error = _("Write a name.")
+            focus(self._name)
+            return
+        self._dialog.close()
+        await self._done(self._row, name)
 
 
 class DeletionQuestion:

@@ -1,13 +1,15 @@
 """The documents of a client as a list: markup alone, whose presses `static/media.js` hands on.
 
-[data-media-act]     open | accept | reject | renew | delete
+[data-media-act]     open | accept | reject | renew | rename | delete
 [data-document]      of which document
+[data-pdf]           opens the PDF that it links to in the viewer, under this name
 """
 
 from collections.abc import Sequence
 from uuid import UUID
 
 from services.documents import DocumentRow, DocumentState
+from services.media_types import SHOWN
 from ui.components.icons import icon
 from ui.components.markup import Html, join, tag
 from ui.components.media_words import kind_name, size_name
@@ -72,11 +74,27 @@ def _row(row: DocumentRow, *, may_change: bool, is_fresh: bool) -> Html:
         tag(
             "div",
             state_tag(row.state),
+            _look(row, name) if row.media_type in SHOWN else None,
             *(_acts(row, name) if may_change else ()),
             class_="ac-document-acts",
         ),
         class_="ac-document ac-document--new-here" if is_fresh else "ac-document",
         id=f"d-{row.id}",
+    )
+
+
+def _look(row: DocumentRow, name: str) -> Html:
+    """A PDF within the page, as in the conversation; a picture in a tab of its own."""
+    words = _("Open")
+    return tag(
+        "a",
+        words,
+        href=f"/documents/{row.id}",
+        target="_blank",
+        rel="noopener",
+        class_="ac-link-button",
+        aria_label=f"{words}: {name}",
+        data_pdf=name if row.media_type == "application/pdf" else None,
     )
 
 
@@ -95,7 +113,7 @@ def _acts(row: DocumentRow, name: str) -> list[Html]:
         acts = [("accept", _("Accept")), ("reject", _("Reject"))]
     else:
         acts = [("renew", _("Review again"))]
-    acts.append(("delete", _("Delete")))
+    acts += [("rename", _("Rename")), ("delete", _("Delete"))]
     return [
         tag(
             "button",

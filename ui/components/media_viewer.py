@@ -1,4 +1,4 @@
-"""The viewer of photos: one dialog a page, which `static/media.js` opens and fills."""
+"""The viewers of photos and of PDFs: a dialog each, which `static/media.js` opens and fills."""
 
 from ui.components.icons import icon
 from ui.components.markup import Html, tag
@@ -38,6 +38,31 @@ def media_viewer() -> Html:
         class_="ac-viewer",
         aria_label=_("Photos of the conversation"),
         data_of=_("{n} of {total}", n="{n}", total="{total}"),
+    )
+
+
+def pdf_viewer() -> Html:
+    """The same for a PDF, which the browser's own viewer shows in a frame."""
+    return tag(
+        "dialog",
+        tag(
+            "header",
+            tag("bdi", class_="ac-viewer-caption"),
+            tag(
+                "a",
+                icon("external", label=_("Open in a tab of its own")),
+                class_="ac-viewer-button",
+                data_viewer_apart=True,
+                title=_("Open in a tab of its own"),
+                target="_blank",
+                rel="noopener",
+            ),
+            _button("close", "close", _("Close")),
+            class_="ac-viewer-bar",
+        ),
+        tag("iframe", title="PDF", class_="ac-viewer-pdf"),
+        class_="ac-viewer ac-viewer--pdf",
+        aria_label=_("Preview of the PDF"),
     )
 
 

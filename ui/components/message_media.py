@@ -3,6 +3,7 @@
 Markup alone. `static/media.js` makes it work; what it reads:
 
     [data-photo]               opens the picture in the viewer, at [data-address]
+    [data-pdf]                 opens the PDF that it links to in the viewer, under this name
     [data-media-act]           asks the file's panel for something: `keep` or `fetch`
     [data-message]             for which message
 """
@@ -38,7 +39,7 @@ def file_of(message: TimelineMessage, media: MediaFile, *, called: str, said: st
     """Render a file. `called`: what such a message is called; `said`: its kind by WhatsApp."""
     if media.state != "stored":
         return _not_here(message, media, called=called, said=said)
-    return join([_shown(message, media, called), _altered(media), _acts(message, media)])
+    return join([_shown(message, media, called), _altered(media), _acts(message, media, called)])
 
 
 def _shown(message: TimelineMessage, media: MediaFile, called: str) -> Html:
@@ -131,27 +132,40 @@ def _card(message: TimelineMessage, media: MediaFile, called: str) -> Html:
     )
 
 
-def _acts(message: TimelineMessage, media: MediaFile) -> Html:
+def _acts(message: TimelineMessage, media: MediaFile, called: str) -> Html:
     """What can be done with a file that is here."""
     kept = media.kept_type or UNKNOWN
     if message.type == "sticker":
         return NOTHING
     is_pdf = kept == "application/pdf"
     acts = [
-        _link(message, "open", "external", _("Open")) if is_pdf else None,
-        _link(message, "download", "download", _("Download")),
+        _look(message, media, called) if is_pdf else None,
+        _download(message),
         _keep(message, media) if kept in _DOCUMENTS else None,
     ]
     return tag("div", *acts, class_="ac-media-acts")
 
 
-def _link(message: TimelineMessage, question: str, symbol: str, words: str) -> Html:
+def _look(message: TimelineMessage, media: MediaFile, called: str) -> Html:
+    """A PDF within the page, and in a tab of its own where a browser shows none in a page."""
     return tag(
         "a",
-        icon(symbol),
-        tag("span", words),
-        href=address(message.id, question),
-        target="_blank" if question == "open" else None,
+        icon("eye"),
+        tag("span", _("Open")),
+        href=address(message.id, "open"),
+        target="_blank",
+        rel="noopener",
+        class_="ac-media-act",
+        data_pdf=without_reordering(media.name) if media.name else called,
+    )
+
+
+def _download(message: TimelineMessage) -> Html:
+    return tag(
+        "a",
+        icon("download"),
+        tag("span", _("Download")),
+        href=address(message.id, "download"),
         rel="noopener",
         class_="ac-media-act",
     )

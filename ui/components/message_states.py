@@ -4,15 +4,15 @@ A button carries `data-act`; `static/timeline.js` reports it with the message's 
 `ui.components.answering` carries it out.
 """
 
+from datetime import UTC, datetime
+
 from services.conversations import TimelineMessage
+from services.graph_errors import may_try_again
 from ui.components.icons import icon
 from ui.components.markup import Html, join, tag
 from ui.components.message_words import STATUS_ICONS, status_name
 from ui.formats import time_of_day
 from ui.i18n import _
-
-#: Errors after which the same message would fail again: another one has to be sent.
-_FINAL = frozenset({131047, 131050, 131021, 131062, 132000, 132001, 132005, 132012})
 
 #: States that say so in words, and not in a tick alone.
 _SAID = ("queued", "sending", "unknown")
@@ -72,7 +72,9 @@ def outcome(message: TimelineMessage, *, may_act: bool) -> list[Html]:
             found.append(_said("question", said))
         case "failed" if sending.retried:
             found.append(_said(None, _("It was sent once more, further down.")))
-        case "failed" if may_act and (message.error is None or message.error.code not in _FINAL):
+        case "failed" if may_act and may_try_again(
+            message.error.code if message.error else None, datetime.now(UTC) - message.sent_at
+        ):
             found.append(_said(None, "", _act("retry", _("Try again"))))
     return found
 

@@ -52,7 +52,8 @@ def prepare_page() -> None:
 async def read_opening(staff: Staff, client_id: UUID, *, at: UUID | None = None) -> Opening | None:
     """Read what a client opens with, which is told to the audit log; None without such a client.
 
-    `at` is a message of theirs; without, or if it is none, the conversation opens at its end.
+    `at` is a message of theirs or a note about them; without, or if it is neither, the conversation
+    opens at its end.
     """
     detail = await clients.get_client(staff, client_id)
     if detail is None:
@@ -67,7 +68,7 @@ async def open_client(
     """Show a client where this is called; None, and nothing shown, without such a client.
 
     Whoever opens another in its place closes this one first. `back` is where the way back leads,
-    `at` a message at which the conversation opens.
+    `at` a message or a note at which the conversation opens.
     """
     opening = await read_opening(current_staff(), client_id, at=at)
     return None if opening is None else OpenClient(opening, back=back)
@@ -98,6 +99,8 @@ class OpenClient:
                         on_typing=self._desk.presence.typing if self._desk else None,
                     )
                 self._build_file()
+            if self._desk is not None:
+                self._desk.presence.on_writing = self._conversation.tell_writing
             self._stop_news = live.follow_client(self._id, self._on_change)
 
     def close(self) -> None:

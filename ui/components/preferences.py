@@ -1,4 +1,4 @@
-"""How a person likes the app: two small forms that `/preferences` answers."""
+"""How a person likes the app: small forms that `/preferences` answers."""
 
 from services.actors import Staff
 from ui.components.icons import icon
@@ -28,6 +28,15 @@ def theme_choice(staff: Staff) -> Html:
         for key, (label, symbol) in THEMES.items()
     ]
     return _choices(_("Appearance"), options)
+
+
+def enter_choice(staff: Staff) -> Html:
+    """What Enter does in the field for answers and notes."""
+    options = [
+        _option("enter", "sends", _("Sends"), "send", staff.enter_sends),
+        _option("enter", "new_line", _("Begins a new line"), "text", not staff.enter_sends),
+    ]
+    return _choices(_("The Enter key while writing"), options)
 
 
 def _choices(title: str, options: list[Html]) -> Html:

@@ -1,6 +1,7 @@
 """Who else has this conversation open or is writing in it, and the telling of it to them."""
 
 import time
+from collections.abc import Callable
 from uuid import UUID
 
 from nicegui import background_tasks, context, ui
@@ -26,10 +27,13 @@ _STILL = 6.0
 class PresenceLine:
     """Colleagues on the same conversation. Call `typing` while somebody writes, `close` at the end.
 
+    `on_writing` is told, in words, who else is writing; with nothing once nobody is.
+
     Nothing is kept here: every process asks the database, and hears when to ask again.
     """
 
     def __init__(self, client_id: UUID) -> None:
+        self.on_writing: Callable[[str], None] = lambda _words: None
         self._id = client_id
         self._client = context.client
         self._staff: Staff = current_staff()
@@ -74,11 +78,6 @@ class PresenceLine:
             presence.leave(self._staff, self._id, self._client.id), name="leave a conversation"
         )
 
-    @property
-    def writing(self) -> list[str]:
-        """Names of colleagues who are writing here now."""
-        return [other.name for other in self._others if other.is_typing]
-
     def _stop_typing(self) -> None:
         if self._is_typing and time.monotonic() - self._typed_at >= _STILL - 1:
             self.stopped()
@@ -106,27 +105,32 @@ class PresenceLine:
         if not self._is_closed and not self._line.is_deleted and others != self._others:
             self._others = others
             self._line.content = _words(others).source
+            self.on_writing(_writing(others))
+
+
+def _writing(others: list[Present]) -> str:
+    """`Omar is also writing`; nothing while nobody is."""
+    writing = [other.name for other in others if other.is_typing]
+    names = ", ".join(writing)
+    if not writing:
+        return ""
+    if len(writing) == 1:
+        return _("{names} is also writing", names=names)
+    return _("{names} are also writing", names=names)
 
 
 def _words(others: list[Present]) -> Html:
     """`Omar is also here`, `Omar is writing`: those who write first."""
     if not others:
         return NOTHING
-    writing = [other.name for other in others if other.is_typing]
+    writing = _writing(others)
     discs = [avatar(other.name, seed=str(other.staff_id)) for other in others[:3]]
-    names = ", ".join(writing or [other.name for other in others])
-    if writing:
-        said = (
-            _("{names} is also writing", names=names)
-            if len(writing) == 1
-            else _("{names} are also writing", names=names)
-        )
-    else:
-        said = (
-            _("{names} is also here", names=names)
-            if len(others) == 1
-            else _("{names} are also here", names=names)
-        )
+    names = ", ".join(other.name for other in others)
+    said = writing or (
+        _("{names} is also here", names=names)
+        if len(others) == 1
+        else _("{names} are also here", names=names)
+    )
     state = "ac-presence-words ac-presence-words--writing" if writing else "ac-presence-words"
     return join(
         [

@@ -63,7 +63,7 @@ class StructuredDialog:
                         "interactive",
                         _("There are none yet"),
                         _("Make a message with buttons or a list once, and send it often."),
-                        link=(_("Make one"), "/templates"),
+                        link=(_("Make one"), "/settings/canned-replies"),
                         heading="h3",
                     )
                 )

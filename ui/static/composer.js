@@ -4,7 +4,7 @@
 // server has said that it has it, it lies in the tab's own storage, too. What was sent is kept the
 // same way until the server has queued it; `key` makes one message of however many attempts.
 //
-// Events: `send`, `note`, `draft`, `typing`, `canned`, `open`, `unquote`.
+// Events: `send`, `note`, `draft`, `typing`, `canned`, `people`, `open`.
 
 const PAUSE = 800; // milliseconds without a key after which a draft is saved
 const TYPING_EVERY = 4000; // milliseconds between two words about somebody who is writing
@@ -14,6 +14,7 @@ const COUNT_FROM = 400; // characters left from which they are counted
 const RESEND_WITHIN = 120_000; // milliseconds in which what was pressed before a reload is sent by itself
 const MOST_REPLIES = 8; // quick replies shown at a time
 const COMMAND = /(^|\s)\/([\p{L}\p{N}_-]*)$/u; // a quick reply being looked for, before the caret
+const MENTION = /(^|[\s(])@([^\s@]*(?: [^\s@]+)?)$/u; // a colleague being called in a note, the same way
 
 export default {
   template: `
@@ -81,13 +82,16 @@ export default {
           </li>
         </ul>
         <div class="ac-composer-field">
-          <ul v-if="menu.open" :id="menuId" class="ac-composer-menu" role="listbox" :aria-label="labels.replies">
-            <li v-for="(reply, n) in menu.found" :key="reply.shortcut" :id="menuId + '-' + n" role="option" :aria-selected="String(n === menu.at)"
+          <ul v-if="menu.open" :id="menuId" class="ac-composer-menu" role="listbox" :aria-label="isNote ? labels.colleagues : labels.replies">
+            <li v-for="(reply, n) in menu.found" :key="reply.shortcut ?? reply.name" :id="menuId + '-' + n" role="option" :aria-selected="String(n === menu.at)"
                 @mousedown.prevent @click="choose(reply)" @mousemove="menu.at = n">
-              <span class="ac-composer-short">/{{ reply.shortcut }}</span><strong>{{ reply.title }}</strong>
-              <span class="ac-composer-reply" dir="auto">{{ reply.text }}</span>
+              <strong v-if="isNote" dir="auto">@{{ reply.name }}</strong>
+              <template v-else>
+                <span class="ac-composer-short">/{{ reply.shortcut }}</span><strong>{{ reply.title }}</strong>
+                <span class="ac-composer-reply" dir="auto">{{ reply.text }}</span>
+              </template>
             </li>
-            <li v-if="!menu.found.length" class="ac-composer-none" role="option" aria-disabled="true" aria-selected="false">{{ replies ? labels.noReplies : labels.loading }}</li>
+            <li v-if="!menu.found.length" class="ac-composer-none" role="option" aria-disabled="true" aria-selected="false">{{ offered ? labels.noReplies : labels.loading }}</li>
           </ul>
           <textarea ref="field" rows="1" dir="auto" :value="texts[tab]" :placeholder="isNote ? labels.notePlaceholder : labels.placeholder"
                     :aria-label="isNote ? labels.noteLabel : labels.answerLabel" :aria-controls="menu.open ? menuId : null"
@@ -95,6 +99,9 @@ export default {
                     :enterkeyhint="enterSends ? 'send' : 'enter'" autocomplete="off" @input="onInput" @keydown="onKey" @blur="onBlur"
                     @paste="onPaste" @click="look" @keyup.left="look" @keyup.right="look"></textarea>
         </div>
+        <p v-if="writing && !isNote" class="ac-composer-writing">
+          <svg class="ac-icon" aria-hidden="true"><use :href="icons.edit"/></svg><span>{{ writing }}</span>
+        </p>
         <div class="ac-composer-row">
           <template v-if="!isNote">
             <button type="button" class="ac-icon-button" :aria-label="labels.attach" :title="labels.attach" @click="$refs.picker.click()">
@@ -126,12 +133,13 @@ export default {
     quoted: Object, // {id, who, words} of the draft
     window: Object, // {open, closes, now (milliseconds), when, never}
     stopped: String, // why nothing is sent, or nothing
+    writing: String, // who else is writing, or nothing
     enterSends: Boolean,
     limits: Object, // text, note, caption; kinds: [{kind, types, bytes, megabytes}]
     icons: Object,
     labels: Object,
   },
-  emits: ["send", "note", "draft", "typing", "canned", "open"],
+  emits: ["send", "note", "draft", "typing", "canned", "people", "open"],
   data() {
     return {
       tab: "answer",
@@ -139,6 +147,7 @@ export default {
       quoting: this.quoted ?? null,
       files: [],
       replies: null, // quick replies, once they have been asked for
+      people: null, // colleagues, in the same way
       menu: { open: false, found: [], at: 0, from: 0 },
       problem: "",
       mark: this.drafts.answer || this.drafts.note ? this.labels.draft : "",
@@ -153,6 +162,7 @@ export default {
     this.countFrom = COUNT_FROM;
     this.waiting = {}; // kind -> timer of its draft
     this.saves = 0;
+    this.asked = {}; // kind -> whether its menu has been asked for
     this.pending = {}; // key -> what was pressed and has no answer yet
   },
   mounted() {
@@ -189,6 +199,10 @@ export default {
   computed: {
     isNote() {
       return this.tab === "note";
+    },
+    /** What the menu offers here, once it is known. */
+    offered() {
+      return this.isNote ? this.people : this.replies;
     },
     isClosed() {
       return this.clock.state === "closed";
@@ -268,6 +282,12 @@ export default {
       this.look();
     },
 
+    /** The colleagues whom a note can call. */
+    offerPeople(names) {
+      this.people = names.map((name) => ({ name }));
+      this.look();
+    },
+
     /** Put words where the caret is, such as those of a message that was taken back. */
     insert(words) {
       this.turnTo("answer");
@@ -300,7 +320,7 @@ export default {
     onInput(event) {
       this.setText(this.tab, event.target.value);
       this.problem = "";
-      if (!this.isNote) this.look();
+      this.look();
       if (Date.now() - (this.toldTyping ?? 0) > TYPING_EVERY) {
         this.toldTyping = Date.now();
         this.$emit("typing", { kind: this.tab });
@@ -434,7 +454,7 @@ export default {
       if (this.texts.note.trim() && !this.texts.answer.trim()) this.tab = "note";
     },
 
-    // --- quick replies -------------------------------------------------------------------------------
+    // --- quick replies, and colleagues in a note -------------------------------------------------------
 
     askReplies() {
       const field = this.$refs.field;
@@ -454,19 +474,22 @@ export default {
       }
     },
 
-    /** Offer quick replies when the caret stands behind a slash. */
+    /** Offer quick replies when the caret stands behind a slash, colleagues behind an @. */
     look() {
       const field = this.$refs.field;
-      if (!field || this.isNote) return;
-      const found = COMMAND.exec(field.value.slice(0, field.selectionStart));
+      if (!field) return;
+      const found = (this.isNote ? MENTION : COMMAND).exec(field.value.slice(0, field.selectionStart));
       this.menu.open = found !== null && document.activeElement === field;
       if (!this.menu.open) return;
-      if (this.replies === null && !this.asked) {
-        this.asked = true;
-        this.$emit("canned", {});
+      if (this.offered === null && !this.asked[this.tab]) {
+        this.asked[this.tab] = true;
+        this.$emit(this.isNote ? "people" : "canned", {});
       }
       this.menu.from = field.selectionStart - found[2].length - 1;
-      this.menu.found = matching(this.replies ?? [], found[2]).slice(0, MOST_REPLIES);
+      const fitting = this.isNote ? named : matching;
+      this.menu.found = fitting(this.offered ?? [], found[2]).slice(0, MOST_REPLIES);
+      // Behind a name that is written out come other words.
+      if (this.isNote && !this.menu.found.length) this.menu.open = false;
       this.menu.at = Math.min(this.menu.at, Math.max(this.menu.found.length - 1, 0));
     },
 
@@ -486,9 +509,10 @@ export default {
     choose(reply) {
       const field = this.$refs.field;
       const text = field.value;
-      const caret = this.menu.from + reply.text.length;
+      const words = this.isNote ? `@${reply.name} ` : reply.text;
+      const caret = this.menu.from + words.length;
       this.menu.open = false;
-      this.setText("answer", text.slice(0, this.menu.from) + reply.text + text.slice(field.selectionStart));
+      this.setText(this.tab, text.slice(0, this.menu.from) + words + text.slice(field.selectionStart));
       this.$nextTick(() => {
         field.focus();
         field.setSelectionRange(caret, caret);
@@ -614,6 +638,12 @@ function matching(replies, words) {
     .filter(([found]) => found < 3)
     .sort(([a], [b]) => a - b)
     .map(([, reply]) => reply);
+}
+
+/** People one of whose names begins so; what is typed may be two of them. */
+function named(people, words) {
+  const wanted = plain(words);
+  return people.filter(({ name }) => ` ${plain(name)}`.includes(` ${wanted}`));
 }
 
 function plain(text) {

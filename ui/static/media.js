@@ -17,6 +17,11 @@
       else show(photo);
       return;
     }
+    const pdf = event.target.closest("[data-pdf]");
+    if (pdf && navigator.pdfViewerEnabled && !event.ctrlKey && !event.metaKey && !event.shiftKey) {
+      if (look(pdf)) event.preventDefault();
+      return;
+    }
     const act = event.target.closest("[data-media-act]");
     if (act) ask(act);
   });
@@ -165,11 +170,39 @@
     image.src = image.src;
   }
 
-  // --- the viewer -------------------------------------------------------------------------------
+  // --- the viewer of PDFs: the browser's own, in a frame -----------------------------------------
+
+  /** Whether it is shown; else the link leads to a tab of its own. */
+  function look(link) {
+    const client = link.closest(".ac-client") ?? document;
+    const dialog = client.querySelector("dialog.ac-viewer--pdf");
+    if (!dialog) return false;
+    const home = dialog.parentElement;
+    const frame = dialog.querySelector("iframe");
+    dialog.querySelector(".ac-viewer-caption").textContent = frame.title = link.dataset.pdf;
+    dialog.querySelector("[data-viewer-apart]").href = frame.src = link.href;
+    document.body.append(dialog);
+    dialog.onclick = (event) => {
+      if (event.target === dialog || event.target.closest("[data-viewer=close]")) dialog.close();
+    };
+    dialog.onkeydown = (event) => event.stopPropagation();
+    dialog.onclose = () => {
+      frame.removeAttribute("src");
+      if (home.isConnected) home.append(dialog);
+      else dialog.remove();
+      // Its message may have been made anew meanwhile.
+      const heir = document.querySelector(`[data-pdf][href="${CSS.escape(link.getAttribute("href"))}"]`);
+      (heir ?? link).focus({ preventScroll: true });
+    };
+    dialog.showModal();
+    return true;
+  }
+
+  // --- the viewer of photos ---------------------------------------------------------------------
 
   function show(photo) {
     const client = photo.closest(".ac-client") ?? document;
-    const dialog = client.querySelector("dialog.ac-viewer");
+    const dialog = client.querySelector("dialog.ac-viewer:not(.ac-viewer--pdf)");
     if (!dialog || open) return;
     const photos = [...client.querySelectorAll("[data-photo]")];
     open = { dialog, home: dialog.parentElement, photos, at: photos.indexOf(photo), step: 0, opener: photo };

@@ -5,7 +5,7 @@ who has sent messages: days with any are counted anew."""
 from alembic import op
 
 revision = "0023"
-down_revision = "0021"
+down_revision = "0022"
 
 #: A NIE or passport as it is compared, however its letters and digits are set apart. "No tiene" or
 #: "-" stands in many rows, and makes nobody the same person. Without a setting of its own the
