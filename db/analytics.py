@@ -155,8 +155,9 @@ async def rules(connection: AsyncConnection) -> tuple[str, str] | None:
 
 
 async def take_time(connection: AsyncConnection) -> None:
-    """Let what looks at everybody take long, in this transaction."""
-    await connection.execute(text("set local statement_timeout = '30min'"))
+    """Let what looks at everybody take long, in this transaction, and sort rather than wander."""
+    for setting in ("statement_timeout = '30min'", "work_mem = '96MB'", "jit = off"):
+        await connection.execute(text(f"set local {setting}"))
 
 
 async def set_rules(
