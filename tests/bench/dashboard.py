@@ -100,7 +100,7 @@ def _fill(owner: URL) -> None:
     with psycopg.connect(_dsn(owner), autocommit=True) as connection:
         if rows_of(connection, "messages") != MESSAGES:
             _converse(connection)
-        if rows_of(connection, "working_days"):
+        if rows_of(connection, "exchanges"):
             return
     start = time.monotonic()
     uvloop.run(_count(migrate.runtime_login(owner, SECRET)))
