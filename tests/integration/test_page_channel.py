@@ -391,7 +391,7 @@ class TestUndelivered:
         sent(database, amina, "unknown", days_ago(5))
         async with opened(caseworker, "/settings/undelivered") as user:
             said = markup(user)
-            assert "1 rechazados, 1 sin noticias en un día" in said
+            assert "1 rechazado, 1 sin noticias en un día" in said
             assert "WhatsApp no ha podido entregarlo" in said
             assert f"/clients/{amina}" in said
             [_, older] = with_class(user, "ac-chip")
