@@ -398,7 +398,7 @@ class TestUndelivered:
             report(user, older, "click")
             await eventually(lambda: "1 que no se sabe" in markup(user))
             press(user, "No llegó")
-            await eventually(lambda: "1 rechazados" in markup(user))
+            await eventually(lambda: "1 rechazado" in markup(user))
 
     async def test_a_retry_that_cannot_be_is_explained(
         self,
