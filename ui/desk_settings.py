@@ -51,6 +51,9 @@ class LabelList:
             said = _("What the team sorts conversations by. Everybody sees them, the person never.")
             show(tag("p", said, class_="ac-muted"))
             self._list = ui.element("ul").classes("ac-plain ac-labels-list")
+            # Beside the list: what is no item has no place in one.
+            said = _("For example: first interview, waiting for documents, urgent.")
+            self._empty = show(empty_state("filter", _("No labels yet"), said, heading="h3"))
             self._build_form()
         self._fill(found)
 
@@ -58,7 +61,7 @@ class LabelList:
         with ui.element("form").classes("ac-labels-form") as form:
             self._field = ui.input(_("Name of the label"))
             self._field.props["maxlength"] = MOST_NAME
-            with ui.element("div").classes("ac-chips").props("role=radiogroup") as group:
+            with ui.element("div").classes("ac-chips").props("role=group") as group:
                 group.props["aria-label"] = _("Colour")
                 self._colours = {colour: self._colour(colour) for colour in LABEL_COLOURS}
             self._choose("blue")
@@ -74,14 +77,12 @@ class LabelList:
     def _colour(self, colour: LabelColour) -> ui.html:
         mark = tag("span", class_=f"ac-label-dot ac-avatar--{TINTS[colour][0]}")
         chip = button(join([mark, tag("span", colour_name(colour))])).classes("ac-chip")
-        chip.props["role"] = "radio"
         chip.on("click", lambda: self._choose(colour))
         return chip
 
     def _choose(self, colour: LabelColour) -> None:
         self._chosen = colour
         for one, chip in self._colours.items():
-            set_attribute(chip, "aria-checked", str(one == colour).lower())
             set_attribute(chip, "aria-pressed", str(one == colour).lower())
 
     def _fill(self, found: list[LabelUse]) -> None:
@@ -103,9 +104,8 @@ class LabelList:
                     delete = button(icon("close", label=_("Delete {name}", name=use.label.name)))
                     delete.classes("ac-icon-button")
                     delete.on("click", lambda _event, use=use: self._ask_to_delete(use))
-            if not found:
-                said = _("For example: first interview, waiting for documents, urgent.")
-                show(empty_state("filter", _("No labels yet"), said, heading="h3"))
+        self._list.set_visibility(bool(found))
+        self._empty.set_visibility(not found)
 
     def _change(self, use: LabelUse) -> None:
         self._changing = use.label.id

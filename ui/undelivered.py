@@ -26,7 +26,7 @@ from ui.components.template_words import refusal
 from ui.components.whatsapp_text import without_reordering
 from ui.formats import exact, number, time_of_day, zone
 from ui.gate import current_staff, only_with, signed_in, still_signed_in
-from ui.i18n import _, language
+from ui.i18n import _, language, ngettext
 from ui.layout import frame, page_head
 
 PATH = "/settings/undelivered"
@@ -136,7 +136,7 @@ class UndeliveredPage:
         if day is None:
             return tag("p", _("On this day everything arrived."))
         parts = [
-            _("{n} refused", n=number(day.failed)),
+            ngettext("{n_text} refused", "{n_text} refused", day.failed, n_text=number(day.failed)),
             _("{n} of which nobody knows", n=number(day.unknown)),
             _("{n} without a sign for a day", n=number(day.silent)),
         ]

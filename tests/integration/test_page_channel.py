@@ -434,14 +434,14 @@ class TestUndelivered:
         sent(database, amina, "unknown", days_ago(5))
         async with opened(caseworker, "/settings/undelivered") as user:
             said = markup(user)
-            assert "1 rechazados, 1 sin noticias en un día" in said
+            assert "1 rechazado, 1 sin noticias en un día" in said
             assert "WhatsApp no ha podido entregarlo" in said
             assert f"/clients/{amina}?at={failed}" in said
             [_, older] = with_class(user, "ac-chip")
             report(user, older, "click")
             await eventually(lambda: "1 que no se sabe" in markup(user))
             press(user, "No llegó")
-            await eventually(lambda: "1 rechazados" in markup(user))
+            await eventually(lambda: "1 rechazado" in markup(user))
 
     async def test_a_retry_that_cannot_be_is_explained(
         self,

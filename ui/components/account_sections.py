@@ -59,7 +59,7 @@ def who(staff: Staff) -> Html:
         tag("span", _(_MAY[staff.role]), class_="ac-muted"),
     )
     return join(
-        [tag("div", avatar(staff.name, seed=staff.email), words, class_="ac-account-who"), role]
+        [tag("div", avatar(staff.name, seed=staff.email), words, class_="ac-account-owner"), role]
     )
 
 

@@ -1,9 +1,11 @@
-"""What the activity log says of the desk: notes, labels, whose a conversation is."""
+"""What the activity log says of the desk: numbers, notes, labels, whose a conversation is."""
 
 from ui.i18n import N_
 
 #: Table and action -> the sentence, with `{who}` and `{client}` to be filled in.
 DESK_SENTENCES: dict[tuple[str | None, str], str] = {
+    ("analytics_days", "view"): N_("{who} looked at the numbers of the dashboard"),
+    ("analytics_days", "export"): N_("{who} exported the numbers of the dashboard"),
     ("messages", "search"): N_("{who} searched the messages"),
     ("client_notes", "insert"): N_("{who} wrote a note about {client}"),
     ("client_notes", "delete"): N_("{who} took back a note about {client}"),

@@ -125,7 +125,7 @@ def answers(found: Summary, links: Links) -> Html:
 
 def failed(found: Summary, links: Links) -> Html:
     return table(
-        _("Messages that did not arrive"),
+        _("Messages that did not arrive, by reason"),
         (_("Reason"), _("Messages"), _("Period before")),
         (
             (

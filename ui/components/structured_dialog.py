@@ -71,8 +71,8 @@ class StructuredDialog:
             with ui.element("div").classes("ac-dialog-end"):
                 if found:
                     name = called(self._detail.summary)
-                    to = tag("span", _("To {name}", name=name), class_="ac-muted ac-pick-to")
-                    show(to, "span")
+                    to = show(tag("span", _("To {name}", name=name)), "span")
+                    to.classes("ac-muted ac-pick-to")
                 never_mind = button(tag("span", _("Cancel"))).classes("ac-button")
                 never_mind.on("click", self._dialog.close)
                 if found:

@@ -225,7 +225,8 @@ class TemplateDialog:
         with ui.element("div").classes("ac-dialog-end"):
             if send:
                 name = called(self._detail.summary)
-                show(tag("span", _("To {name}", name=name), class_="ac-muted ac-pick-to"), "span")
+                to = show(tag("span", _("To {name}", name=name)), "span")
+                to.classes("ac-muted ac-pick-to")
             button(tag("span", _("Cancel"))).classes("ac-button").on("click", self._dialog.close)
             if send:
                 words = join([icon("send"), tag("span", _("Send"))])
