@@ -4,7 +4,9 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
+from uuid import UUID
 
 from nicegui import ui
 
@@ -77,6 +79,7 @@ class KeywordsPage:
         self._words: list[str] = []
         self._type = self._language = ""
         self._only_off = False
+        self._own: dict[UUID, OwnKeyword] = {}
         self._rows: dict[str, _Row] = {}
         self._headings: dict[tuple[str, str], list[ui.element]] = {}
         self._counts: dict[str, ui.html] = {}
@@ -134,6 +137,7 @@ class KeywordsPage:
 
     def _fill(self, listed: KeywordList) -> None:
         self._list.clear()
+        self._own = {own.id: own for own in listed.own}
         self._rows, self._headings, self._counts = {}, {}, {}
         with self._list:
             if listed.own:
@@ -339,8 +343,9 @@ class KeywordsPage:
             if before is None:
                 ui.notify(_("Saved."), type="positive")
                 return
-            done = _("“{title}” has been changed.", title=before.phrase)
-            self._offer(done, partial(_change_back, before))
+            if (now := self._own.get(before.id)) is not None:
+                done = _("“{title}” has been changed.", title=before.phrase)
+                self._offer(done, partial(_change_back, before, now.updated_at))
 
     @signed_in
     async def _delete(self, own: OwnKeyword) -> None:
@@ -414,7 +419,7 @@ async def _put_back(removed: OwnKeyword) -> None:
     await keyword_settings.restore_keyword(current_staff(), removed)
 
 
-async def _change_back(before: OwnKeyword) -> None:
+async def _change_back(before: OwnKeyword, expected: datetime) -> None:
     await keyword_settings.change_keyword(
         current_staff(),
         before.id,
@@ -422,6 +427,7 @@ async def _change_back(before: OwnKeyword) -> None:
         language=before.language,
         profile_type=before.profile_type,
         weight=before.weight,
+        expected=expected,
     )
 
 
