@@ -638,6 +638,33 @@ desk_settings = Table(
     _time("updated_at"),
 )
 
+#: What the classifier looks for beside its own files.
+own_keywords = Table(
+    "own_keywords",
+    metadata,
+    _uuid_key(),
+    Column("phrase", Text),
+    Column("folded", Text),
+    Column("language", Text),
+    Column("profile_type", Text),
+    Column("weight", Double),
+    Column("created_by", Uuid),
+    _time("created_at"),
+    Column("updated_by", Uuid),
+    _time("updated_at"),
+)
+
+#: What it does not look for although its files say so.
+disabled_keywords = Table(
+    "disabled_keywords",
+    metadata,
+    _uuid_key(),
+    Column("language", Text),
+    Column("keyword", Text),
+    Column("disabled_by", Uuid),
+    _time("disabled_at"),
+)
+
 #: The words of messages and notes, for the search; views, as `client_directory` is.
 message_words = Table(
     "message_words",

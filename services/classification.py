@@ -1,9 +1,10 @@
 """Proposes a profile type from the words people write, with those words as evidence.
 
-Pure functions over text: the vocabulary is read and checked once, when this module is loaded,
-and a bad entry raises `services.keywords.KeywordError` there and then. A proposal is advice. It
-never overrules a person's decision, and it rests on everything the client wrote so far, so no
-single message flips it.
+Pure functions over text: the built-in vocabulary is read and checked once, when this module is
+loaded, and a bad entry raises `services.keywords.KeywordError` there and then. What the
+organisation adds to it or switches off comes from `services.keyword_settings`. A proposal is
+advice. It never overrules a person's decision, and it rests on everything the client wrote so far,
+so no single message flips it.
 """
 
 from collections.abc import Iterable, Mapping
@@ -13,7 +14,7 @@ from typing import Any, cast
 
 from services import keywords
 from services.clients import PROFILE_TYPES, ProfileType
-from services.keywords import KEYWORD_TYPES, Keyword, Meaning, Node
+from services.keywords import KEYWORD_TYPES, Keyword, Meaning, Node, Vocabulary
 from services.keywords.words import CLAUSE_END, excerpt, find_spans, split_words
 
 #: Per profile type, and as many denied: what is kept of a client's evidence. The strongest stay.
@@ -28,7 +29,8 @@ MAX_CONFIDENCE = 0.99
 #: Competing evidence takes up to this share of the confidence.
 _COMPETITION = 0.5
 
-_VOCABULARY = keywords.load()
+#: What the files say, as they come.
+BUILT_IN = keywords.load()
 
 #: Words between a negation and what it denies: "no quiero pedir ya ningún tipo de asilo" is long.
 _MAX_REACH = 6
@@ -47,7 +49,8 @@ class Evidence:
     #: The entry's own spelling, whichever was written.
     keyword: str
     profile_type: ProfileType
-    #: Language of the entry: es, en, fr, ar, pt. What two languages share is listed under one.
+    #: Language of the entry: es, en, fr, ar, pt. What two languages share is listed under one; ""
+    #: in a keyword that the organisation looks for in all.
     language: str
     #: How sure one may be of the type on this keyword alone, 0..1.
     weight: float
@@ -94,13 +97,27 @@ class Proposal:
     evidence: list[Evidence]
 
 
+@dataclass(frozen=True, slots=True)
+class Located:
+    """Evidence, and where in the text it stands: from one character up to another."""
+
+    evidence: Evidence
+    start: int
+    end: int
+
+
 def classify(text: str) -> Proposal:
-    """Propose a type from one text alone."""
+    """Propose a type from one text alone, by the built-in vocabulary."""
     return propose(find_evidence(text))
 
 
-def find_evidence(text: str) -> list[Evidence]:
-    """Return each keyword of the text once, in order of appearance.
+def find_evidence(text: str, vocabulary: Vocabulary = BUILT_IN) -> list[Evidence]:
+    """Return each keyword of the text once, in order of appearance."""
+    return [located.evidence for located in locate_evidence(text, vocabulary)]
+
+
+def locate_evidence(text: str, vocabulary: Vocabulary = BUILT_IN) -> list[Located]:
+    """Return each keyword of the text once, in order of appearance, with where it first stands.
 
     A negation denies the next keyword when nothing but light words ("un", "de", "quiero") stands
     between and the clause does not end; "or" carries it on to one more. It denies the keyword
@@ -110,7 +127,7 @@ def find_evidence(text: str) -> list[Evidence]:
     words = split_words(text)
     # (keyword, denied): where it first stands, from one word up to another.
     found: dict[tuple[Keyword, bool], tuple[int, int]] = {}
-    first_words = _VOCABULARY.root.next
+    first_words = vocabulary.root.next
     # How many more words the current negation may cross; 0 outside a negation.
     reach = 0
     # Where that negation stands.
@@ -124,18 +141,18 @@ def find_evidence(text: str) -> list[Evidence]:
         node = first_words.get(word)
         meaning = None
         if node is not None:
-            meaning, position = _longest_phrase(node, words, position)
+            meaning, position = _longest_phrase(node, words, position, vocabulary)
         if meaning is None:
             if reach:
-                reach = reach - 1 if word in _VOCABULARY.through else 0
-            elif denied_before and word in _VOCABULARY.alternatives:
+                reach = reach - 1 if word in vocabulary.through else 0
+            elif denied_before and word in vocabulary.alternatives:
                 reach = _MAX_REACH
             denied_before = False
         elif meaning.negates:
             reach, denied_before, negation = _MAX_REACH, False, start
         else:
             stop = position
-            denied_after = 0 if reach else _negation_after(words, position)
+            denied_after = 0 if reach else _negation_after(words, position, vocabulary)
             if denied_after:
                 position = denied_after
             if (reach or denied_after) and meaning.lacking is not None:
@@ -185,7 +202,9 @@ def propose(evidence: Iterable[Evidence]) -> Proposal:
     return Proposal(winner, round(min(confidence, MAX_CONFIDENCE), 2), distinct)
 
 
-def _longest_phrase(node: Node, words: list[str], position: int) -> tuple[Meaning | None, int]:
+def _longest_phrase(
+    node: Node, words: list[str], position: int, vocabulary: Vocabulary
+) -> tuple[Meaning | None, int]:
     """Follow the words from `position` on; return what they mean together and where they end."""
     meaning, end = node.meaning, position
     passed_over = 0
@@ -197,38 +216,36 @@ def _longest_phrase(node: Node, words: list[str], position: int) -> tuple[Meanin
             node, passed_over = following, 0
             if node.meaning is not None:
                 meaning, end = node.meaning, position
-        elif word in _VOCABULARY.fillers and passed_over < _MAX_FILLERS:
+        elif word in vocabulary.fillers and passed_over < _MAX_FILLERS:
             passed_over += 1
         else:
             break
     return meaning, end
 
 
-def _negation_after(words: list[str], position: int) -> int:
+def _negation_after(words: list[str], position: int, vocabulary: Vocabulary) -> int:
     """Return where the negation that ends the clause at `position` stops; 0 if there is none."""
     negated = False
     for end in range(position, position + _MAX_AFTER + 1):
         word = words[end] if end < len(words) else CLAUSE_END
-        if word in _VOCABULARY.after:
+        if word in vocabulary.after:
             negated = True
-        elif word not in _VOCABULARY.beside:
-            return end if negated and (word == CLAUSE_END or word in _VOCABULARY.ending) else 0
+        elif word not in vocabulary.beside:
+            return end if negated and (word == CLAUSE_END or word in vocabulary.ending) else 0
     return 0
 
 
-def _quote(text: str, found: Mapping[tuple[Keyword, bool], tuple[int, int]]) -> list[Evidence]:
+def _quote(text: str, found: Mapping[tuple[Keyword, bool], tuple[int, int]]) -> list[Located]:
     spans = find_spans(text)
-    return [
-        Evidence(
-            keyword.text,
-            keyword.profile_type,
-            keyword.language,
-            keyword.weight,
-            denied,
-            excerpt(text[spans[start][0] : spans[stop - 1][1]], at_most=MAX_FOUND_CHARACTERS),
+    located = []
+    for (keyword, denied), (first, stop) in found.items():
+        start, end = spans[first][0], spans[stop - 1][1]
+        words = excerpt(text[start:end], at_most=MAX_FOUND_CHARACTERS)
+        evidence = Evidence(
+            keyword.text, keyword.profile_type, keyword.language, keyword.weight, denied, words
         )
-        for (keyword, denied), (start, stop) in found.items()
-    ]
+        located.append(Located(evidence, start, end))
+    return located
 
 
 def _strength(evidence: Iterable[Evidence]) -> float:

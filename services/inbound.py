@@ -19,7 +19,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db import inbound as sql
 from db import sending as sending_sql
-from services import changes, channel_news, classification, erasures, graph_errors
+from services import (
+    changes,
+    channel_news,
+    classification,
+    erasures,
+    graph_errors,
+    keyword_settings,
+)
 from services.events import Event, Message, Notice, Person, Quarantined, StatusUpdate
 from services.identities import Directory, open_directory
 
@@ -122,6 +129,7 @@ async def apply(connection: AsyncConnection, arrived: Sequence[Arrived]) -> Outc
     await _heed_errors(connection, statuses)
 
     activity = _activity(inserted, people)
+    await _find_evidence(connection, inserted, activity)
     await sql.touch_clients(connection, [_touch_row(id, a) for id, a in activity.items()])
     await _propose(connection, activity)
     await changes.announce(connection, _news(activity, raised))
@@ -407,8 +415,6 @@ def _activity(
             a.unread += 1
             if a.answered_at is None or row["sent_at"] > a.answered_at:
                 a.waiting_at = min(a.waiting_at or row["sent_at"], row["sent_at"])
-        if row["text"]:
-            a.evidence += classification.find_evidence(row["text"])
     for client_id, seen in people.items():
         a = activity[client_id]
         for when, person in seen:
@@ -436,6 +442,26 @@ def _touch_row(client_id: UUID, a: _Activity) -> dict[str, Any]:
         "username": a.username,
         "named_at": a.named_at.isoformat() if a.named_at else None,
     }
+
+
+async def _find_evidence(
+    connection: AsyncConnection, inserted: Sequence[RowMapping], activity: dict[UUID, _Activity]
+) -> None:
+    """Look for keywords in what people have just written."""
+    read = [
+        row
+        for row in inserted
+        if row["text"]
+        and row["direction"] == "inbound"
+        and not row["historical"]
+        and row["type"] not in _ANNOTATIONS
+    ]
+    if not read:
+        return
+    vocabulary = await keyword_settings.vocabulary_in(connection)
+    for row in read:
+        found = classification.find_evidence(row["text"], vocabulary)
+        activity[row["client_id"]].evidence += found
 
 
 async def _propose(connection: AsyncConnection, activity: dict[UUID, _Activity]) -> None:

@@ -68,6 +68,7 @@ SECTIONS = (
         _WRITERS,
         group=_ORGANISATION,
     ),
+    Section("keywords", N_("Keywords"), "sparkle", "/settings/keywords", group=_ORGANISATION),
     Section("import", N_("Import people"), "import", "/import", _ADMINS, group=_ORGANISATION),
     Section(
         "audit", N_("Activity log"), "clock", "/settings/audit", _ADMINS, group=_DATA_PROTECTION

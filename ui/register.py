@@ -21,6 +21,7 @@ from ui import (
     errors,
     imports,
     inbox,
+    keywords,
     login,
     media,
     open_pages,
@@ -85,6 +86,7 @@ def register_pages(settings: Settings, sign_in: SignIn | None = None) -> None:
         "undelivered",
         "canned-replies",
         "desk",
+        "keywords",
         "channel",
         "staff",
         "audit",
@@ -94,6 +96,7 @@ def register_pages(settings: Settings, sign_in: SignIn | None = None) -> None:
     inbox.register()
     search.register()
     desk_settings.register()
+    keywords.register()
     clients.register()
     client.register()
     dashboard.register()

@@ -5,7 +5,7 @@ length and not on how many keywords there are. The files' fields are explained i
 """
 
 import tomllib
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn, cast
@@ -49,6 +49,20 @@ class Keyword:
 
 
 @dataclass(frozen=True, slots=True)
+class Entry:
+    """An entry of a keyword file with everything it is found by, as written there."""
+
+    keyword: Keyword
+    also: tuple[str, ...]
+    lacking: tuple[str, ...]
+    always: bool
+
+    @property
+    def phrases(self) -> tuple[str, ...]:
+        return (self.keyword.text, *self.also, *self.lacking)
+
+
+@dataclass(frozen=True, slots=True)
 class Meaning:
     """What a phrase says where it is found. All unset: it is passed over as a whole."""
 
@@ -85,19 +99,55 @@ class Vocabulary:
     beside: frozenset[str]
     #: Words that end the clause like a comma would: "asilo no pero arraigo sí".
     ending: frozenset[str]
-    #: (spelling, keyword it stands for), as written in the files, `lacking` words left out.
-    spellings: tuple[tuple[str, Keyword], ...]
+    #: The entries of the files that count, in their order.
+    entries: tuple[Entry, ...]
+
+    @property
+    def spellings(self) -> Iterator[tuple[str, Keyword]]:
+        """(spelling, keyword it stands for), as written in the files, `lacking` words left out."""
+        for entry in self.entries:
+            for spelling in (entry.keyword.text, *entry.also):
+                yield spelling, entry.keyword
+
+    def words_of(self, phrase: str) -> tuple[str, ...]:
+        """A phrase as it is compared: its folded words, without the fillers inside."""
+        return _without_fillers(split_words(phrase), self.fillers)
+
+    def meaning_of(self, words: Sequence[str]) -> Meaning | None:
+        """What exactly these words mean together, as `words_of` gives them."""
+        node: Node | None = self.root
+        for word in words:
+            node = node.next.get(word) if node else None
+        return node.meaning if node else None
+
+    def says_nothing(self, words: Sequence[str]) -> bool:
+        """Whether all of these words stand in any sentence, or only begin a negation."""
+        light = (self.fillers, self.through, self.alternatives, self.after, self.beside)
+        common = frozenset(self.ending.union(*light))
+        meaning = self.meaning_of(words)
+        return common.issuperset(words) or (meaning is not None and meaning.negates)
 
 
-def load(folder: Path = _FOLDER) -> Vocabulary:
-    """Read and check every language's file. Raises KeywordError at the first bad entry."""
-    builder = _Builder()
+def load(
+    folder: Path = _FOLDER,
+    *,
+    own: Iterable[Keyword] = (),
+    disabled: frozenset[tuple[str, str]] = frozenset(),
+) -> Vocabulary:
+    """Read and check every language's file. Raises KeywordError at the first bad entry.
+
+    `own` keywords are looked for beside the files' and win where both have a phrase; `disabled` are
+    entries of the files that do not count, by language and keyword.
+    """
+    builder = _Builder(disabled)
     files = [(language, _Place(f"{language}.toml")) for language in LANGUAGES]
     contents = [_read(place, folder / place.text) for _, place in files]
     for (_, place), content in zip(files, contents, strict=True):
         builder.add_fillers(place.at("fillers"), content.get("fillers", []))
     for (language, place), content in zip(files, contents, strict=True):
         builder.add_file(place, language, content)
+    for keyword in own:
+        builder.add_own(keyword)
     return builder.finish()
 
 
@@ -122,12 +172,13 @@ class _Place:
 
 
 class _Builder:
-    def __init__(self) -> None:
+    def __init__(self, disabled: frozenset[tuple[str, str]]) -> None:
+        self.disabled = disabled
         self.root = Node()
         self.fillers: set[str] = set()
         #: By their names in the files.
         self.negation: dict[str, set[str]] = {name: set() for name in _NEGATION_WORDS}
-        self.spellings: list[tuple[str, Keyword]] = []
+        self.entries: list[Entry] = []
         self.places: dict[tuple[str, ...], tuple[Meaning, _Place]] = {}
 
     def add_fillers(self, place: _Place, words: Any) -> None:
@@ -168,7 +219,7 @@ class _Builder:
             after=frozenset(self.negation["after"]),
             beside=frozenset(self.negation["beside"]),
             ending=frozenset(self.negation["ending"]),
-            spellings=tuple(self.spellings),
+            entries=tuple(self.entries),
         )
 
     def _add_negation(self, place: _Place, table: Any) -> None:
@@ -200,16 +251,28 @@ class _Builder:
         always = entry.get("always", False)
         if not isinstance(always, bool):
             place.fail("always must be true or false")
+        also = tuple(_texts(place.at("also"), entry.get("also", [])))
+        lacking = tuple(_texts(place.at("lacking"), entry.get("lacking", [])))
+        if (language, text) in self.disabled:
+            return
         meaning = Meaning(affirmed=keyword, lacking=keyword if always else None)
-        for spelling in (text, *_texts(place.at("also"), entry.get("also", []))):
+        for spelling in (text, *also):
             self._add(place, spelling, meaning)
-            self.spellings.append((spelling, keyword))
-        for phrase in _texts(place.at("lacking"), entry.get("lacking", [])):
+        for phrase in lacking:
             self._add(place, phrase, Meaning(lacking=keyword))
+        self.entries.append(Entry(keyword, also, lacking, always))
+
+    def add_own(self, keyword: Keyword) -> None:
+        """After all files. What a newer file makes unusable is left out: it was checked against
+        the files of its time, and must not keep the others from being found."""
+        words = _without_fillers(split_words(keyword.text), self.fillers)
+        earlier, _ = self.places.get(words, (None, None))
+        if is_one_clause(words) and not (earlier and earlier.negates):
+            self._put(words, Meaning(affirmed=keyword))
 
     def _add(self, place: _Place, phrase: str, meaning: Meaning) -> None:
-        words = self._without_fillers(split_words(phrase))
-        if not words or not _CLAUSE_ENDS.isdisjoint(words):
+        words = _without_fillers(split_words(phrase), self.fillers)
+        if not is_one_clause(words):
             place.fail(f"{phrase!r} must be words of one clause")
         if words in self.places:
             earlier, earlier_place = self.places[words]
@@ -217,14 +280,23 @@ class _Builder:
                 return
             place.fail(f"{phrase!r} is already in {earlier_place.text}")
         self.places[words] = (meaning, place)
+        self._put(words, meaning)
+
+    def _put(self, words: Sequence[str], meaning: Meaning) -> None:
         node = self.root
         for word in words:
             node = node.next.setdefault(word, Node())
         node.meaning = meaning
 
-    def _without_fillers(self, words: list[str]) -> tuple[str, ...]:
-        inner = (word for word in words[1:-1] if word not in self.fillers)
-        return (*words[:1], *inner, *words[1:][-1:])
+
+def is_one_clause(words: Sequence[str]) -> bool:
+    """Whether a phrase can be found at all: a clause's end is never passed over."""
+    return bool(words) and _CLAUSE_ENDS.isdisjoint(words)
+
+
+def _without_fillers(words: Sequence[str], fillers: Container[str]) -> tuple[str, ...]:
+    inner = (word for word in words[1:-1] if word not in fillers)
+    return (*words[:1], *inner, *words[1:][-1:])
 
 
 def _attach_arabic_prefixes(root: Node) -> None:

@@ -43,6 +43,7 @@ TABLES: dict[str, tuple[str, str, str, str]] = {
     "client_search": ("xxxxx", "xxxxx", "xxxxx", "xxxxx"),
     "clients": ("aaa--", "aaxxx", "aa---", "xxxxx"),
     "desk_settings": ("aaa--", "axxxx", "a----", "xxxxx"),
+    "disabled_keywords": ("aaa--", "axxxx", "xxxxx", "a----"),
     "documents": ("aaa--", "xxxxx", "aa---", "aa---"),
     "drafts": ("oo---", "ooxxx", "oo---", "oo---"),
     "erasures": ("a----", "xxxxx", "xxxxx", "xxxxx"),
@@ -63,6 +64,7 @@ TABLES: dict[str, tuple[str, str, str, str]] = {
     # Of an update only the decision about one that nobody knows of.
     "messages": ("aaa--", "ooxxx", "xx---", "oo---"),
     "note_mentions": ("aaa--", "ooxxx", "ooo--", "xxxxx"),
+    "own_keywords": ("aaa--", "axxxx", "a----", "a----"),
     "presence": ("aaa--", "oooxx", "ooo--", "ooo--"),
     "rate_limits": ("xxxxx", "xxxxx", "xxxxx", "xxxxx"),
     "retention_rules": ("a----", "axxxx", "a----", "xxxxx"),
@@ -153,6 +155,9 @@ insert into assignments (client_id, assigned_to, assigned_by)
 insert into presence (client_id, page, staff_id)
   select min(c.id::text)::uuid, s.id::text, s.id from clients c, staff s group by s.id;
 insert into desk_settings (id) values (true);
+insert into own_keywords (phrase, folded, profile_type, weight)
+  values ('Hoja 19', 'hoja 19', 'ASYLUM', 0.5);
+insert into disabled_keywords (language, keyword) values ('es', 'guerra');
 insert into imports (requested_by, file_name, kind)
   select id, 'x.csv', 'csv' from staff where active;
 insert into import_chunks (import_id, number, content) select id, 0, 'x' from imports;

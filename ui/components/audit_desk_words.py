@@ -1,4 +1,5 @@
-"""What the activity log says of the desk: numbers, notes, labels, whose a conversation is."""
+"""What the activity log says of the desk: numbers, notes, labels, keywords, whose a conversation
+is."""
 
 from ui.i18n import N_
 
@@ -16,6 +17,11 @@ DESK_SENTENCES: dict[tuple[str | None, str], str] = {
     ("labels", "insert"): N_("{who} made a label"),
     ("labels", "update"): N_("{who} changed a label"),
     ("labels", "delete"): N_("{who} deleted a label"),
+    ("own_keywords", "insert"): N_("{who} added a keyword"),
+    ("own_keywords", "update"): N_("{who} changed a keyword"),
+    ("own_keywords", "delete"): N_("{who} deleted a keyword"),
+    ("disabled_keywords", "insert"): N_("{who} switched off a built-in keyword"),
+    ("disabled_keywords", "delete"): N_("{who} switched on a built-in keyword again"),
     ("desk_settings", "insert"): N_("{who} changed how the desk works"),
     ("desk_settings", "update"): N_("{who} changed how the desk works"),
 }

@@ -10,6 +10,7 @@ from services.clients import Advertising, ClientDetail, ClientSummary, Identity
 from ui.components.avatars import avatar
 from ui.components.copyable import copyable
 from ui.components.icons import icon
+from ui.components.keyword_words import strength_of
 from ui.components.markup import NOTHING, Html, join, tag
 from ui.components.tags import profile_basis, profile_label, profile_tag, status_tag
 from ui.components.whatsapp_text import without_reordering
@@ -240,9 +241,13 @@ def _evidence_word(piece: dict[str, Any]) -> Html:
 def _strength(weight: Any) -> str:
     if not isinstance(weight, int | float):
         return ""
-    if weight >= 0.7:
-        return _("a strong sign")
-    return _("a sign") if weight >= 0.4 else _("a weak sign")
+    match strength_of(weight):
+        case "strong":
+            return _("a strong sign")
+        case "medium":
+            return _("a sign")
+        case "weak":
+            return _("a weak sign")
 
 
 def _identities(identities: list[Identity]) -> Html:
