@@ -137,10 +137,11 @@ def test_from_the_first_message_to_the_answer(
     expect(page.locator(".ac-composer-quote")).to_contain_text("Mi pasaporte")
     page.keyboard.type("Se lee bien, gracias")
     page.keyboard.press("Control+Enter")
-    quoted = ours.filter(has_text="Se lee bien, gracias").locator(".ac-quote")
-    expect(quoted).to_contain_text("Mi pasaporte")
+    answer = ours.filter(has_text="Se lee bien, gracias")
+    expect(answer.locator(".ac-quote")).to_contain_text("Mi pasaporte")
     # It leaves a moment after it is on screen.
-    expect(ours.last.locator(".ac-state-delivered, .ac-state-read")).to_be_visible(timeout=SOON)
+    expect(answer.locator(".ac-state-delivered, .ac-state-read")).to_be_visible(timeout=SOON)
+    expect(ours.last).to_contain_text("Se lee bien, gracias")
     [*_, sent] = httpx.get(f"{running_app.url}/simulator/graph/_simulator/sent").json()
     assert "context" in sent["body"]
     assert sent["complaints"] == []

@@ -327,7 +327,7 @@ def test_a_thumb_hits_and_reads_every_entry_of_an_admins_bar(
     assert len(labels.all()) == 6
     assert all(label.evaluate("e => e.scrollWidth <= e.clientWidth") for label in labels.all())
     page.locator("[popovertarget=ac-settings-menu]").click()
-    expect(page.locator("#ac-settings-menu a:visible")).to_have_count(10)
+    expect(page.locator("#ac-settings-menu a:visible")).to_have_count(11)
     page.locator("#ac-settings-menu a[href='/settings/staff']").click()
     page.wait_for_url("**/settings/staff")
     context.close()
@@ -350,7 +350,7 @@ def test_an_admins_rail_is_short_and_groups_the_settings(
     expect(menu.get_by_role("heading")).to_have_text(
         ["Mensajes", "Organización", "Protección de datos", "WhatsApp"]
     )
-    expect(menu.locator("a:visible")).to_have_count(9)  # what is on the rail is not here as well
+    expect(menu.locator("a:visible")).to_have_count(10)  # what is on the rail is not here as well
     assert violations(page) == []
     menu.get_by_role("link", name="Registro de actividad").click()
     page.wait_for_url("**/settings/audit")
