@@ -101,11 +101,20 @@ CHANGES = {
         "insert into desk_settings (id) values (true)",
         "update desk_settings set read_receipts = true",
     ),
+    "own_keywords": (
+        "insert into own_keywords (phrase, folded, profile_type, weight)"
+        " values ('carta roja', 'carta roja', 'ASYLUM', 0.5)",
+        "update own_keywords set weight = 0.6",
+    ),
+    "disabled_keywords": (
+        "insert into disabled_keywords (language, keyword) values ('es', 'asilo')",
+        "update disabled_keywords set keyword = 'asilado'",
+    ),
 }
 #: Of these, what is about no client.
 OF_NOBODY = {
     *("staff", "retention_rules", "canned_replies", "structured_messages"),
-    *("labels", "desk_settings", "imports"),
+    *("labels", "desk_settings", "imports", "own_keywords", "disabled_keywords"),
 }
 #: Tables of which entries tell, with what they may never say.
 TOLD = {*CHANGES, "identity_conflicts", "staff_identities", "staff_sessions", "erasures"} | {

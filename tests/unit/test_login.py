@@ -869,7 +869,7 @@ async def test_a_preference_is_remembered_and_leads_back(
         headers={"referer": f"{HTTPS}/clients?page=2"},
     )
     assert led_to(answer) == "/clients?page=2"
-    assert preferred == [{"language": "en", "theme": None}]
+    assert preferred == [{"language": "en", "theme": None, "enter_sends": None}]
 
 
 async def test_a_preference_without_a_session_leads_to_the_sign_in(
