@@ -6,6 +6,8 @@ look at the database answers all of them.
 
 import asyncio
 
+from nicegui import background_tasks
+
 from services import sessions
 from services.actors import Staff
 
@@ -22,7 +24,9 @@ async def staff_behind(token: str) -> Staff | None:
     _asked.add(token)
     answer = _answer
     if answer is None or answer.get_loop() is not asyncio.get_running_loop():
-        answer = _answer = asyncio.create_task(_read(), name="session checks")
+        answer = _answer = background_tasks.create(
+            _read(), name="session checks", handle_exceptions=False
+        )
     # Shielded: a page that goes away must not take the others' answer with it.
     return (await asyncio.shield(answer)).get(token)
 

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
 import pytest
+from nicegui import core
 from sqlalchemy.exc import ProgrammingError
 
 from db.engine import begin
@@ -154,6 +155,7 @@ async def test_pages_that_ask_at_once_are_answered_by_one_look(
         return await read(tokens)
 
     monkeypatch.setattr(sessions, "staff_of_all", counted)
+    monkeypatch.setattr(core, "loop", asyncio.get_running_loop())
     answers = await asyncio.gather(*(staff_behind(t) for t in [token, "of-nobody"] * 10))
     assert looks == [{token, "of-nobody"}]
     assert answers == [await sessions.staff_of(token), None] * 10
