@@ -1,11 +1,12 @@
 """`/api/analytics/summary`: the numbers of the dashboard."""
 
+import re
 from datetime import date
 from typing import Annotated, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Query
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, BeforeValidator, Field
 
 from api.access import Acting
 from api.problems import documented
@@ -13,6 +14,17 @@ from services.analytics import summary as analytics
 from services.analytics.answers import Times
 from services.analytics.numbers import Compared
 from services.clients import ProfileType
+
+
+def _written_out(value: object) -> object:
+    """A number would be taken for seconds since 1970: raises ValueError."""
+    if not re.fullmatch(r"\d{4}-\d{2}-\d{2}", str(value), re.ASCII):
+        raise ValueError("a day is written as YYYY-MM-DD")
+    return value
+
+
+#: A day in a query.
+Day = Annotated[date, BeforeValidator(_written_out)]
 
 
 class Number(BaseModel):
@@ -198,11 +210,11 @@ def router() -> APIRouter:
     async def summary(
         actor: Acting,
         since: Annotated[
-            date | None,
+            Day | None,
             Query(alias="from", description="A day of the organisation's calendar, included."),
         ] = None,
         until: Annotated[
-            date | None, Query(alias="to", description="Included. At most 1,100 days in all.")
+            Day | None, Query(alias="to", description="Included. At most 1,100 days in all.")
         ] = None,
         profile_type: Annotated[ProfileType | None, Query(description="Of these people.")] = None,
         assigned_to: Annotated[

@@ -304,6 +304,13 @@ class TestApi:
         assert answer.status_code == 422
         assert answer.json()["error"]["fields"] == {"to": "before_from"}
 
+    @pytest.mark.parametrize("day", ["6227020800", "2026-11-1", "20261116", "mañana", ""])
+    async def test_what_is_no_day(self, desk: Desk, admin: Staff, day: str) -> None:
+        async with calling(api_app(), staff_token(admin)) as client:
+            answer = await client.get("/api/analytics/summary", params={"to": day})
+        assert answer.status_code == 422
+        assert "to" in answer.json()["error"]["fields"]
+
     async def test_a_colleagues_numbers_are_an_admins(
         self, desk: Desk, people: dict[str, Staff]
     ) -> None:
