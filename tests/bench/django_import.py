@@ -18,9 +18,11 @@ URL = os.environ["BENCH_URL"]
 
 
 def main(path: str) -> None:
-    from urllib.parse import urlsplit
+    from urllib.parse import parse_qs, urlsplit
 
     parts = urlsplit(URL)
+    # The folder of a socket stands in the query.
+    host = parts.hostname or parse_qs(parts.query).get("host", [""])[0]
     settings.configure(
         INSTALLED_APPS=["import_export"],
         DATABASES={
@@ -29,7 +31,7 @@ def main(path: str) -> None:
                 "NAME": parts.path.lstrip("/"),
                 "USER": parts.username,
                 "PASSWORD": parts.password or "",
-                "HOST": parts.hostname or "",
+                "HOST": host,
                 "PORT": parts.port or "",
                 "OPTIONS": {},
             }

@@ -66,6 +66,7 @@ def measure(folder: Path) -> list[Line]:
         write_file(small, DJANGO_ROWS)
         copied = _copy(fresh(owner, "copied"), LISTED, COPY_LISTED, big)
         told = _copy(fresh(owner, "copied"), "", COPY_CLIENTS, big, blank_phones=True)
+        print(f"  COPY: {copied:.1f} s; into clients: {told:.1f} s", flush=True)
         ours = _ours(fresh(owner, "ours"), big)
         spent = ours["seconds"]
         print(f"  ours: {json.dumps(ours)}", flush=True)
@@ -142,7 +143,16 @@ def _django(owner: URL, file: Path, folder: Path) -> float:
     venv.create(home, with_pip=True)
     python = home / "bin" / "python"
     subprocess.run(
-        [python, "-m", "pip", "install", "-q", "django", "django-import-export", "psycopg[binary]"],
+        [
+            python,
+            "-m",
+            "pip",
+            "install",
+            "-qq",
+            "django",
+            "django-import-export",
+            "psycopg[binary]",
+        ],
         check=True,
     )
     answer = subprocess.run(
