@@ -331,6 +331,8 @@ async def take_back_retries(
 
     Call it once their statuses are applied. Returns (client_id) of what is gone.
     """
+    if not ids:
+        return []
     waiting = await _rows(
         connection,
         "select s.message_id from message_sends s join messages old on old.id = s.retry_of"

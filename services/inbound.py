@@ -27,8 +27,10 @@ from services import (
     graph_errors,
     keyword_settings,
 )
+from services.classification import BUILT_IN
 from services.events import Event, Message, Notice, Person, Quarantined, StatusUpdate
 from services.identities import Directory, open_directory
+from services.keywords import Vocabulary
 
 log = structlog.get_logger()
 
@@ -128,12 +130,14 @@ async def apply(connection: AsyncConnection, arrived: Sequence[Arrived]) -> Outc
     await _note_numbers(connection, [m for _, m in messages] + [s for _, s in statuses])
     await _heed_errors(connection, statuses)
 
-    activity = _activity(inserted, people)
-    await _find_evidence(connection, inserted, activity)
+    is_said = any(row["text"] for row in inserted)
+    vocabulary = await keyword_settings.vocabulary_in(connection) if is_said else BUILT_IN
+    activity = _activity(inserted, people, vocabulary)
     await sql.touch_clients(connection, [_touch_row(id, a) for id, a in activity.items()])
     await _propose(connection, activity)
-    await changes.announce(connection, _news(activity, raised))
-    await changes.announce(connection, {row["client_id"]: [] for row in needless})
+    # Of what was taken back nothing is left to tell of but whose it was.
+    gone: dict[UUID, list[UUID]] = {row["client_id"]: [] for row in needless}
+    await changes.announce(connection, gone | _news(activity, raised))
     return Outcome(
         messages=len(inserted),
         statuses=len(statuses),
@@ -390,7 +394,9 @@ async def _note_numbers(
 
 
 def _activity(
-    inserted: Sequence[RowMapping], people: dict[UUID, list[tuple[datetime, Person]]]
+    inserted: Sequence[RowMapping],
+    people: dict[UUID, list[tuple[datetime, Person]]],
+    vocabulary: Vocabulary,
 ) -> dict[UUID, _Activity]:
     activity: dict[UUID, _Activity] = defaultdict(_Activity)
     for row in inserted:
@@ -415,6 +421,8 @@ def _activity(
             a.unread += 1
             if a.answered_at is None or row["sent_at"] > a.answered_at:
                 a.waiting_at = min(a.waiting_at or row["sent_at"], row["sent_at"])
+        if row["text"]:
+            a.evidence += classification.find_evidence(row["text"], vocabulary)
     for client_id, seen in people.items():
         a = activity[client_id]
         for when, person in seen:
@@ -442,26 +450,6 @@ def _touch_row(client_id: UUID, a: _Activity) -> dict[str, Any]:
         "username": a.username,
         "named_at": a.named_at.isoformat() if a.named_at else None,
     }
-
-
-async def _find_evidence(
-    connection: AsyncConnection, inserted: Sequence[RowMapping], activity: dict[UUID, _Activity]
-) -> None:
-    """Look for keywords in what people have just written."""
-    read = [
-        row
-        for row in inserted
-        if row["text"]
-        and row["direction"] == "inbound"
-        and not row["historical"]
-        and row["type"] not in _ANNOTATIONS
-    ]
-    if not read:
-        return
-    vocabulary = await keyword_settings.vocabulary_in(connection)
-    for row in read:
-        found = classification.find_evidence(row["text"], vocabulary)
-        activity[row["client_id"]].evidence += found
 
 
 async def _propose(connection: AsyncConnection, activity: dict[UUID, _Activity]) -> None:

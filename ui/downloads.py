@@ -3,7 +3,6 @@
 from collections.abc import AsyncIterator
 from datetime import datetime
 from typing import Any
-from urllib.parse import urlsplit
 from uuid import UUID
 
 from fastapi import APIRouter, Request
@@ -46,7 +45,7 @@ def router(public_url: str) -> APIRouter:
         kind = form.get("format", "")
         if kind not in _TYPES:
             return _refused(400)
-        asked = ClientQuery.read(QueryParams(urlsplit(form.get("list", "")).query))
+        asked = ClientQuery.read(QueryParams(form.get("list", "").partition("?")[2]))
         view = View(
             search=asked.search,
             profile_types=asked.profiles,

@@ -47,6 +47,8 @@ async def inbox_page() -> None:
     with frame(_("Inbox"), section="inbox", heading=False):
         skeleton = show(skeleton_rows(12, _("Loading conversations")))
         page, counts, known, people = await patiently(_first_look(staff, query))
+        if skeleton.is_deleted:
+            return  # nobody waits any more
         skeleton.delete()
         opened = Inbox(query, page, counts)
         opened.build(known, people)

@@ -44,6 +44,8 @@ async def search_page() -> None:
                 return
             skeleton = show(skeleton_rows(8, _("Searching all messages")))
             answer = await patiently(search_messages(current_staff(), words, page=number))
+            if skeleton.is_deleted:
+                return  # nobody waits any more
             skeleton.delete()
             show(results(answer)) if answer.items else show(_nothing_found())
             show(_pages(words, answer)).classes("ac-contents")

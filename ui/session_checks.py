@@ -23,7 +23,9 @@ async def staff_behind(token: str) -> Staff | None:
     global _answer
     _asked.add(token)
     answer = _answer
-    if answer is None or answer.get_loop() is not asyncio.get_running_loop():
+    # Of one that was cancelled, or that another loop left behind, nothing is to be expected.
+    loop = asyncio.get_running_loop()
+    if answer is None or answer.done() or answer.get_loop() is not loop:
         answer = _answer = background_tasks.create(
             _read(), name="session checks", handle_exceptions=False
         )

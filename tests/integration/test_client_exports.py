@@ -5,10 +5,12 @@ import io
 from urllib.parse import urlsplit
 from uuid import UUID
 
+import httpx
 import pytest
+from fastapi import FastAPI
 from starlette.datastructures import QueryParams
 
-from services import client_edits, client_exports
+from services import client_edits, client_exports, sessions
 from services.actors import Staff
 from services.client_exports import Format, View
 from services.errors import Forbidden
@@ -18,12 +20,16 @@ from services.narrowing import Narrowing
 from services.simulator import bodies
 from services.simulator.bodies import DEMO_NUMBER, Sender
 from tests.imports_support import judged, state
-from tests.support import Postgres, deliver
+from tests.support import Postgres, deliver, sign_in_demo
+from ui import downloads
 from ui.client_query import ClientQuery
 from ui.downloads import labels_of_export
 from ui.i18n import Language, speaking
 
 NAMES = ('Ñandú; "O\'Neill"', "=cmd|' /C calc'!A0", "'Abd", "+34 vuelve", "@ana", "-", "''x")
+
+#: With those who have just written.
+EVERYBODY = len(NAMES) + 2
 
 
 def labels(language: Language = "es") -> dict[str, str]:
@@ -154,3 +160,36 @@ def test_the_importer_knows_every_name_that_an_export_uses(language: Language) -
 async def test_only_admins(caseworker: Staff) -> None:
     with pytest.raises(Forbidden):
         await exported(caseworker, "csv")
+
+
+@pytest.mark.usefixtures("somebody")
+class TestForm:
+    @pytest.mark.parametrize(
+        ("shown", "found"),
+        [
+            ("/clients?search=Ñandú", 1),
+            ("/clients", EVERYBODY),
+            # What no page of ours sends is read like an address that somebody typed.
+            ("", EVERYBODY),
+            ("http://[", EVERYBODY),
+            ("http://[::1/clients?search=Ñandú", 1),
+            ("/clients?page=9&sort=nothing&label=x&from=y&status=z", EVERYBODY),
+        ],
+    )
+    async def test_the_address_of_the_list_says_what_is_exported(
+        self, admin: Staff, shown: str, found: int
+    ) -> None:
+        app, origin = FastAPI(), "http://127.0.0.1"
+        app.include_router(downloads.router(origin))
+        token = await sign_in_demo(admin.email)
+        assert token is not None
+        async with httpx.AsyncClient(
+            transport=httpx.ASGITransport(app), base_url=origin, cookies={sessions.COOKIE: token}
+        ) as browser:
+            answer = await browser.post(
+                "/clients/export",
+                data={"format": "csv", "list": shown},
+                headers={"Origin": origin},
+            )
+        assert answer.status_code == 200
+        assert len(list(csv.reader(io.StringIO(answer.text)))) == 1 + found

@@ -1,5 +1,6 @@
 """The inbox on a page: it answers questions, keeps itself true, and lets go in time."""
 
+import asyncio
 import re
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
@@ -8,10 +9,10 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from nicegui import ElementFilter
+from nicegui import Client, ElementFilter
 from nicegui.testing import User
 
-from services import assignments, clients, labels, triage
+from services import assignments, clients, inbox, labels, triage
 from services.actors import Staff
 from services.simulator import bodies
 from services.simulator.bodies import DEMO_NUMBER, Sender
@@ -143,6 +144,44 @@ async def test_opens_a_conversation_beside_the_list(omar: User, caseworker: Staf
     report(omar, the_list(omar), "open", "no id")
     report(omar, the_list(omar), "open", str(client))
     assert len(with_class(omar, "ac-client")) == 1
+
+
+async def test_a_slow_answer_finds_an_outline_in_its_place(
+    omar: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = await writes(AMINA)
+    read, may_answer = inbox.read_inbox, asyncio.Event()
+
+    async def slow(*args: Any, **named: Any) -> inbox.InboxPage:
+        await may_answer.wait()
+        return await read(*args, **named)
+
+    monkeypatch.setattr(inbox, "read_inbox", slow)
+    await omar.open(f"/?view=all&client={client}")
+    assert "Cargando conversaciones" in markup(omar)
+    may_answer.set()
+    await eventually(lambda: bool(with_class(omar, "ac-client")))
+    assert opened_with(omar) == ["Amina Haddad"]
+    assert "Cargando conversaciones" not in markup(omar)
+
+
+async def test_a_page_that_was_left_before_its_answer_is_left_alone(
+    omar: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    may_answer = asyncio.Event()
+    read = inbox.count_views
+
+    async def slow(*args: Any) -> inbox.Counts:
+        await may_answer.wait()
+        return await read(*args)
+
+    monkeypatch.setattr(inbox, "count_views", slow)
+    await omar.open("/")
+    [page] = [c for c in Client.instances.values() if c.has_socket_connection]
+    page.delete()
+    may_answer.set()
+    await eventually(lambda: not any("first answer" in t.get_name() for t in asyncio.all_tasks()))
+    assert not [e for e in page.elements.values() if type(e).__name__ == "InboxList"]
 
 
 async def test_the_address_opens_it_too(omar: User) -> None:

@@ -1,11 +1,18 @@
 """Fields of forms on a page: a label above, what is wrong below, and how much room is left."""
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
 
 from nicegui import ui
 
-from ui.components.elements import show
-from ui.components.markup import tag
+from services.errors import Conflict, Forbidden, Invalid, NotFound
+from ui.components.elements import button, show
+from ui.components.icons import icon
+from ui.components.markup import join, tag
+from ui.components.staff_working import working
+from ui.i18n import _
+
+Press = Callable[[], Awaitable[None]]
 
 
 def text_field(
@@ -39,3 +46,34 @@ def text_field(
 def words_of(field: ui.input | ui.textarea) -> str:
     """What stands in a field."""
     return str(field.value or "")
+
+
+def form_acts(on_close: Press, on_delete: Press | None) -> ui.html:
+    """Save, cancel and, of what is there already, delete; returns the first."""
+    with ui.element("div").classes("ac-channel-acts"):
+        save = show(tag("span", _("Save")), "button").props("type=submit")
+        save.classes("ac-button ac-button--primary")
+        button(tag("span", _("Cancel"))).classes("ac-button").on("click", on_close)
+        if on_delete is not None:
+            remove = button(join([icon("close"), tag("span", _("Delete"))]))
+            remove.classes("ac-button ac-channel-last").on("click", on_delete, args=[])
+    return save
+
+
+@asynccontextmanager
+async def saving(
+    pressed: ui.element, complain: Callable[[Mapping[str, str]], None]
+) -> AsyncIterator[None]:
+    """While a form is saved: what is wrong is told by field, "" being the form as a whole."""
+    complain({})
+    async with working(pressed):
+        try:
+            yield
+        except Invalid as invalid:
+            complain(invalid.fields)
+        except Conflict as conflict:
+            complain({conflict.field or "": conflict.code})
+        except NotFound:
+            complain({"": "changed_meanwhile"})
+        except Forbidden:
+            ui.navigate.reload()

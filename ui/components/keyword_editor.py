@@ -6,12 +6,11 @@ from functools import partial
 from nicegui import ui
 
 from services import keyword_settings
-from services.errors import Conflict, Forbidden, Invalid, NotFound
 from services.keyword_settings import LANGUAGES, MOST_PHRASE, BuiltInKeyword, OwnKeyword
 from services.keywords import KEYWORD_TYPES
 from ui.components.elements import Select, button, set_attribute, show
 from ui.components.focus import focus
-from ui.components.form_parts import text_field, words_of
+from ui.components.form_parts import form_acts, saving, text_field, words_of
 from ui.components.icons import icon
 from ui.components.keyword_words import (
     WEIGHTS,
@@ -22,7 +21,6 @@ from ui.components.keyword_words import (
     strength_words,
 )
 from ui.components.markup import Html, join, tag
-from ui.components.staff_working import working
 from ui.components.tags import PROFILES, label_tag, profile_label
 from ui.components.template_words import language_name
 from ui.gate import current_staff, signed_in
@@ -76,14 +74,8 @@ class KeywordEditor:
             )
             said = _("It counts from the next message on. What was proposed before stays as it is.")
             show(tag("p", said, class_="ac-muted"))
-            with ui.element("div").classes("ac-channel-acts"):
-                self._go = show(tag("span", _("Save")), "button").props("type=submit")
-                self._go.classes("ac-button ac-button--primary")
-                button(tag("span", _("Cancel"))).classes("ac-button").on("click", on_close)
-                if keyword is not None:
-                    remove = button(join([icon("close"), tag("span", _("Delete"))]))
-                    remove.classes("ac-button ac-channel-last")
-                    remove.on("click", partial(on_delete, keyword), args=[])
+            removing = partial(on_delete, keyword) if keyword is not None else None
+            self._go = form_acts(on_close, removing)
 
     def focus(self) -> None:
         """Put the keyboard where one begins."""
@@ -104,20 +96,9 @@ class KeywordEditor:
 
     @signed_in
     async def _save(self) -> None:
-        self._complain({})
-        async with working(self._go):
-            try:
-                before = await self._write()
-            except Invalid as invalid:
-                self._complain(invalid.fields)
-            except Conflict as conflict:
-                self._complain({conflict.field or "": conflict.code})
-            except NotFound:
-                self._complain({"": "changed_meanwhile"})
-            except Forbidden:
-                ui.navigate.reload()
-            else:
-                await self._on_saved(before)
+        async with saving(self._go, self._complain):
+            before = await self._write()
+            await self._on_saved(before)
 
     async def _write(self) -> OwnKeyword | None:
         me, known = current_staff(), self._keyword

@@ -7,16 +7,14 @@ from nicegui import ui
 
 from services import canned_replies
 from services.canned_replies import MOST_SHORTCUT, MOST_TEXT, MOST_TITLE, CannedReply
-from services.errors import Conflict, Forbidden, Invalid, NotFound
 from ui.components.client_editor import LANGUAGES
 from ui.components.elements import Select, button, show
 from ui.components.focus import focus
-from ui.components.form_parts import text_field, words_of
+from ui.components.form_parts import form_acts, saving, text_field, words_of
 from ui.components.icons import icon
 from ui.components.markup import NOTHING, Html, join, tag
 from ui.components.message_preview import Preview, message_preview
 from ui.components.reply_words import VARIABLES, problem
-from ui.components.staff_working import working
 from ui.components.template_words import language_name
 from ui.gate import current_staff, signed_in
 from ui.i18n import _
@@ -63,14 +61,8 @@ class ReplyEditor:
             self._add_language()
             show(tag("h3", _("Preview"), class_="ac-eyebrow"))
             self._preview = show(NOTHING)
-            with ui.element("div").classes("ac-channel-acts"):
-                self._go = show(tag("span", _("Save")), "button").props("type=submit")
-                self._go.classes("ac-button ac-button--primary")
-                button(tag("span", _("Cancel"))).classes("ac-button").on("click", on_close)
-                if reply is not None:
-                    remove = button(join([icon("close"), tag("span", _("Delete"))]))
-                    remove.classes("ac-button ac-channel-last")
-                    remove.on("click", partial(on_delete, reply), args=[])
+            removing = partial(on_delete, reply) if reply is not None else None
+            self._go = form_acts(on_close, removing)
         self._show_preview()
 
     def focus(self) -> None:
@@ -145,22 +137,11 @@ class ReplyEditor:
 
     @signed_in
     async def _save(self) -> None:
-        self._complain({})
         texts = {language: words_of(field) for language, field in self._texts.items()}
         shortcut, title = words_of(self._shortcut), words_of(self._title)
-        async with working(self._go):
-            try:
-                await self._write(shortcut, title, texts)
-            except Invalid as invalid:
-                self._complain(invalid.fields)
-            except Conflict as conflict:
-                self._complain({conflict.field or "": conflict.code})
-            except NotFound:
-                self._complain({"": "changed_meanwhile"})
-            except Forbidden:
-                ui.navigate.reload()
-            else:
-                await self._on_saved(shortcut)
+        async with saving(self._go, self._complain):
+            await self._write(shortcut, title, texts)
+            await self._on_saved(shortcut)
 
     async def _write(self, shortcut: str, title: str, texts: Mapping[str, str]) -> None:
         me = current_staff()

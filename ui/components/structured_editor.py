@@ -7,7 +7,6 @@ from functools import partial
 from nicegui import ui
 
 from services import structured_messages
-from services.errors import Conflict, Forbidden, Invalid, NotFound
 from services.outgoing import (
     MAX_BUTTON_TITLE,
     MAX_BUTTONS,
@@ -27,12 +26,11 @@ from services.outgoing import (
 from services.structured_messages import MOST_TITLE, StructuredMessage
 from ui.components.elements import button, show
 from ui.components.focus import focus
-from ui.components.form_parts import text_field, words_of
+from ui.components.form_parts import form_acts, saving, text_field, words_of
 from ui.components.icons import icon
 from ui.components.markup import NOTHING, Html, join, tag
 from ui.components.message_preview import Preview, message_preview
 from ui.components.reply_words import problem
-from ui.components.staff_working import working
 from ui.gate import current_staff, signed_in
 from ui.i18n import _
 
@@ -92,14 +90,8 @@ class StructuredEditor:
                 self._button_fields(content if isinstance(content, Buttons) else None)
             show(tag("h3", _("Preview"), class_="ac-eyebrow"))
             self._preview = show(NOTHING)
-            with ui.element("div").classes("ac-channel-acts"):
-                self._go = show(tag("span", _("Save")), "button").props("type=submit")
-                self._go.classes("ac-button ac-button--primary")
-                button(tag("span", _("Cancel"))).classes("ac-button").on("click", on_close)
-                if message is not None:
-                    remove = button(join([icon("close"), tag("span", _("Delete"))]))
-                    remove.classes("ac-button ac-channel-last")
-                    remove.on("click", partial(on_delete, message), args=[])
+            removing = partial(on_delete, message) if message is not None else None
+            self._go = form_acts(on_close, removing)
         self._changed()
 
     def focus(self) -> None:
@@ -225,21 +217,10 @@ class StructuredEditor:
 
     @signed_in
     async def _save(self) -> None:
-        self._complain({})
         title, content = words_of(self._title), self._content()
-        async with working(self._go):
-            try:
-                await self._write(title, content)
-            except Invalid as invalid:
-                self._complain(invalid.fields)
-            except Conflict as conflict:
-                self._complain({conflict.field or "": conflict.code})
-            except NotFound:
-                self._complain({"": "changed_meanwhile"})
-            except Forbidden:
-                ui.navigate.reload()
-            else:
-                await self._on_saved(title)
+        async with saving(self._go, self._complain):
+            await self._write(title, content)
+            await self._on_saved(title)
 
     async def _write(self, title: str, content: Buttons | Choices) -> None:
         me, message = current_staff(), self._message
