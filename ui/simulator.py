@@ -131,6 +131,8 @@ class Simulator:
     @still_signed_in
     async def _on_change(self) -> None:
         await self._offer_people()
+        if not self._conversation.is_known:
+            await self._conversation.look()
 
     @still_signed_in
     async def _on_graph(self) -> None:

@@ -11,6 +11,7 @@ from nicegui.testing import User
 
 from services import conversations, unprocessed
 from services.actors import Staff
+from services.changes import ClientChange
 from services.clients import ClientDetail, get_client, list_clients
 from services.conversations import TimelineMessage
 from services.settings import Settings
@@ -92,6 +93,21 @@ async def test_what_is_written_on_the_phone_arrives(omar: User, caseworker: Staf
     await eventually(lambda: "ac-phone-unsettled" not in screen(omar))
     assert "Bonjour, j&#x27;ai une question" in screen(omar)
     await omar.should_see("200 recibida")
+
+
+async def test_what_arrives_after_the_page_was_opened_is_shown(
+    omar: User, caseworker: Staff
+) -> None:
+    await omar.open("/simulator?person=fatima")
+    await eventually(lambda: "Nada todavía" in screen(omar))
+    hello = bodies.text(FATIMA.sender, "Bonjour")
+    await deliver(bodies.from_sender(DEMO_NUMBER, FATIMA.sender, hello))
+    [message] = await conversation(caseworker, FATIMA.sender, 1)
+    # Pages are loaded anew for each simulation.
+    from ui import live
+
+    await live.dispatch(ClientChange(message.client_id))
+    await eventually(lambda: "Bonjour" in screen(omar))
 
 
 async def test_what_is_typed_fast_arrives_in_order(omar: User, caseworker: Staff) -> None:
@@ -312,8 +328,6 @@ async def test_what_the_webhook_does_not_take_is_said(
 async def test_what_the_organisation_writes_appears_by_itself(
     omar: User, caseworker: Staff
 ) -> None:
-    from services.changes import ClientChange
-
     await omar.open("/simulator?person=fatima")
     write(omar, "Hola")
     [message] = await conversation(caseworker, FATIMA.sender, 1)

@@ -61,6 +61,11 @@ class Conversation:
         return False
 
     @property
+    def is_known(self) -> bool:
+        """Whether the person has become a client, whose news it follows."""
+        return self._client_id is not None
+
+    @property
     def _gone(self) -> bool:
         return self._phone.root.is_deleted
 
