@@ -33,6 +33,7 @@ _MESSAGES = {
     "nothing_to_know_them_by": "Neither name, phone, e-mail nor document is given.",
     "too_many_cells": "This row has more cells than there are columns.",
     "two_clients": "This row names two different clients.",
+    "another_person": "Phone or e-mail lead to a client of another name and document.",
     "not_found": "There is no client with this id.",
 }
 

@@ -304,6 +304,17 @@ def _match(mapping: Mapping) -> Any:
             f" else {certain} <> all (by_nie.client_ids) end"
         )
     two = " or ".join(clashes) or "false"
+    other = "false"
+    if nie and "name" in known and (phone or email):
+        # A family's phone: neither the document nor one word of the name is of whom it leads to.
+        met = [one for one in said if one != "by_id.id"]
+        joins.append(f"left join clients met on met.id = coalesce({', '.join(met)})")
+        other = (
+            "v.nie_key <> app_private.document_key(met.passport_or_nie)"
+            f" and not ({_name_words('v.name')} && {_name_words('met.name')})"
+        )
+        if "id" in known:
+            other += " and by_id.id is null"
     own = "exists (select from ours o where o.phone = v.phone)" if phone else "false"
     missing = "v.own_id is not null and by_id.id is null" if "id" in known else "false"
     ctes.append(
@@ -311,6 +322,7 @@ def _match(mapping: Mapping) -> Any:
       select v.*, {found} as client_id, case when v.problems <> '{{}}' then v.problems
         when {missing} then array['id:not_found']
         when {two} then array['row:two_clients']
+        when {other} then array['row:another_person']
         when {own} then array['phone:own_number'] else '{{}}' end as all_problems
       from valued v {" ".join(joins)}
     )"""
@@ -398,6 +410,11 @@ def _match(mapping: Mapping) -> Any:
       else 'unchanged' end as result) r
     """
     )
+
+
+def _name_words(column: str) -> str:
+    """The words of a name, accents and capitals aside."""
+    return f"regexp_split_to_array(app_private.normalise({column}), '[^[:alnum:]]+')"
 
 
 #: As `client_edits` has them.

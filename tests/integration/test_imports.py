@@ -153,6 +153,49 @@ class TestJudging:
         found = await judged(admin, csv_of("Quién;;;;X1234567L;;"))
         assert results(database, found.id) == {2: ("invalid", ["row:two_clients"])}
 
+    @pytest.mark.parametrize("existing", ["skip", "fill", "overwrite"])
+    @pytest.mark.parametrize("contact", ["600111222;", ";amina@example.org"])
+    async def test_a_phone_that_a_family_shares_makes_nobody_somebody_else(
+        self, admin: Staff, database: Postgres, existing: str, contact: str
+    ) -> None:
+        await imported(admin, csv_of("Amina Haddad;600111222;amina@example.org;;X1234567L;;"))
+        found = await judged(
+            admin, csv_of(f"Karim Ziani;{contact};;Y7654321Z;;"), existing=existing
+        )
+        assert results(database, found.id) == {2: ("invalid", ["row:another_person"])}
+
+    @pytest.mark.parametrize(
+        "row",
+        [
+            # A passport became an NIE.
+            "HADDAD, Amína;600111222;;;Y7654321Z;;",
+            # Another name for the same document, or nothing to tell them apart by.
+            "Karim Ziani;600111222;;;x-1234567-l;;",
+            "Karim Ziani;600111222;;;;;",
+            "Karim Ziani;600111222;;;no tiene;;",
+            ";600111222;;;Y7654321Z;;",
+        ],
+    )
+    async def test_but_a_new_document_or_a_new_name_alone_does_not(
+        self, admin: Staff, database: Postgres, row: str
+    ) -> None:
+        await imported(admin, csv_of("Amina Haddad;600111222;;;X1234567L;;"))
+        found = await judged(admin, csv_of(row), existing="overwrite")
+        assert results(database, found.id)[2] in (("updated", []), ("unchanged", []))
+
+    async def test_who_is_named_by_the_id_of_their_file_may_be_called_otherwise(
+        self, admin: Staff, database: Postgres
+    ) -> None:
+        known = await client_edits.create_client(
+            admin, name="Amina", phone="+34600111222", passport_or_nie="X1234567L"
+        )
+        content = csv_of(
+            f"{known.summary.id};Karim Ziani;600111222;Y7654321Z", head="ID;Nombre;Teléfono;NIE"
+        )
+        columns = ["id", "name", "phone", "passport_or_nie"]
+        found = await judged(admin, content, columns=columns, existing="overwrite")
+        assert results(database, found.id) == {2: ("updated", [])}
+
     @pytest.mark.parametrize("said", ["-", "no tiene", "En trámite", "0", "00000000", "N/A"])
     async def test_nobody_is_the_same_person_for_having_no_document(
         self, admin: Staff, database: Postgres, said: str

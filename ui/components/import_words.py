@@ -84,6 +84,10 @@ PROBLEMS: dict[str, str] = {
     "nothing_to_know_them_by": N_("The row has no name, phone, e-mail or document."),
     "too_many_cells": N_("The row has more cells than the header has columns."),
     "two_clients": N_("Phone, e-mail or document belong to two different people here."),
+    "another_person": N_(
+        "The phone or e-mail is of somebody here with another name and document: perhaps a"
+        " relative. Leave that cell empty, or add the Acogida ID if it is the same person."
+    ),
     "not_found": N_("There is nobody with this Acogida ID."),
 }
 
