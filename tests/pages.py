@@ -15,6 +15,10 @@ from services import sessions
 from services.actors import Staff
 from tests.support import sign_in_demo
 
+# A third of a second, as NiceGUI has it, is too short for a busy machine: twenty, as `eventually`.
+assert User.should_see.__kwdefaults__ is not None
+User.should_see.__kwdefaults__["retries"] = 200
+
 
 @asynccontextmanager
 async def browser_of(staff: Staff, main: Path) -> AsyncIterator[User]:
