@@ -4,16 +4,15 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import bindparam, text
-from sqlalchemy.dialects.postgresql import JSONB
+from psycopg.types.json import Jsonb
+from sqlalchemy import BigInteger, ColumnElement, func, null
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.engine import begin
 from services.actors import Actor
 
-_RECORD = text(
-    "select app_private.record_event(:action, :table, :row, :client, :details)"
-).bindparams(bindparam("details", type_=JSONB))
+# psycopg's own statement: every look at a client ends with it.
+_RECORD = "select app_private.record_event(%(action)s, %(table)s, %(row)s, %(client)s, %(details)s)"
 
 
 async def record(
@@ -30,16 +29,21 @@ async def record(
     `action` is a verb: `view`, `search`, `export`, `download`, `sign_in`, `refuse`, ... `details`
     holds ids, counts and codes, never what somebody wrote or is called.
     """
-    await connection.execute(
+    await connection.exec_driver_sql(
         _RECORD,
         {
             "action": action,
             "table": table,
             "row": None if row is None else str(row),
             "client": client,
-            "details": dict(details or {}),
+            "details": Jsonb(dict(details or {})),
         },
     )
+
+
+def telling(action: str, *, table: str, details: ColumnElement[Any]) -> ColumnElement[int]:
+    """The same as a part of the statement that reads what is told of: one trip less."""
+    return func.app_private.record_event(action, table, null(), null(), details, type_=BigInteger)
 
 
 async def record_alone(actor: Actor, action: str, **what: Any) -> None:

@@ -9,8 +9,8 @@ from typing import Any, Literal, get_args
 from uuid import UUID
 
 from sqlalchemy import (
+    Boolean,
     ColumnElement,
-    FromClause,
     Select,
     Text,
     bindparam,
@@ -20,6 +20,7 @@ from sqlalchemy import (
     select,
     update,
 )
+from sqlalchemy.dialects.postgresql import aggregate_order_by
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.base import ReadOnlyColumnCollection
 
@@ -159,42 +160,41 @@ async def list_clients(
     """
     limit = min(max(limit, 1), MAX_PAGE_SIZE)
     page = min(max(page, 1), COUNT_CAP // limit + 1)
-    words = _words(search)
-    profiles = [p for p in profile_types if p in PROFILE_TYPES]
+    words = like_words(search)
+    profiles = [p for p in PROFILE_TYPES if p in profile_types]
+    among = [s for s in CLIENT_STATUSES if s in statuses] or _NOT_ARCHIVED
+    gathering = bool(words) or bool(narrowing.behind)
     queries = _queries(
         len(words),
-        bool(profiles),
+        len(profiles),
+        len(among),
         _SORT_COLUMNS.get(sort, _LAST_MESSAGE),
         descending,
         narrowing.names,
+        gathering=gathering,
     )
-    gathering = bool(words) or bool(narrowing.behind)
     parameters: dict[str, Any] = {
-        "profiles": profiles,
-        "statuses": [s for s in statuses if s in CLIENT_STATUSES] or _NOT_ARCHIVED,
         "limit": limit,
         "offset": (page - 1) * limit,
-        **narrowing.parameters,
+        "again": again,
+        **(narrowing.parameters if narrowing.names else {}),
     }
-    parameters |= {f"word{n}": word for n, word in enumerate(like_words(search))}
+    for name, values in (("word", words), ("profile", profiles), ("status", among)):
+        parameters |= {f"{name}{n}": value for n, value in enumerate(values)}
     async with begin(actor) as connection:
-        rows = (await connection.execute(queries.gathered, parameters)).all() if gathering else []
-        gathered = gathering and (rows[0].total <= _GATHER if rows else page == 1)
-        if not gathered:
+        first = queries.gathered if gathering else queries.walked
+        rows = (await connection.execute(first, parameters)).all()
+        if gathering and rows and rows[0].total > COUNT_CAP:
             rows = (await connection.execute(queries.walked, parameters)).all()
         beyond = not rows and page > 1
         counted = await connection.scalar(queries.counted, parameters) if beyond else 0
         total = rows[0].total if rows else counted or 0
-        if (words or rows) and not again:
-            shown = [str(row.id) for row in rows]
+        if words and not rows and not again:
             await audit.record(
-                connection,
-                "search" if words else "view",
-                table="clients",
-                details={"found": total, "shown": shown},
+                connection, "search", table="clients", details={"found": total, "shown": []}
             )
     return ClientPage(
-        items=[ClientSummary(*row[:-1]) for row in rows],
+        items=[ClientSummary(*row[: len(_SUMMARY)]) for row in rows],
         total=min(total, COUNT_CAP),
         total_is_exact=total <= COUNT_CAP,
         page=page,
@@ -212,8 +212,8 @@ async def get_client(actor: Actor, client_id: UUID, *, again: bool = False) -> C
         row = (
             (
                 await connection.execute(
-                    select(*_SUMMARY, *_DETAIL, _directory.c.name.label("staff_name")).where(
-                        _directory.c.id == client_id
+                    select(*_SUMMARY, *_DETAIL, clients.c.name.label("staff_name")).where(
+                        clients.c.id == client_id
                     )
                 )
             )
@@ -347,7 +347,7 @@ _directory = client_directory
 _phone = (
     select(client_identities.c.value)
     .where(
-        client_identities.c.client_id == _directory.c.id,
+        client_identities.c.client_id == clients.c.id,
         client_identities.c.kind == "phone",
         client_identities.c.retired_at.is_(None),
     )
@@ -359,32 +359,32 @@ _phone = (
 
 #: In the order of ClientSummary's fields.
 _SUMMARY = (
-    _directory.c.id,
-    _directory.c.display_name,
+    clients.c.id,
+    clients.c.display_name,
     _phone,
-    _directory.c.username,
-    _directory.c.email,
-    _directory.c.profile_type,
-    _directory.c.profile_confidence,
-    _directory.c.profile_source,
-    _directory.c.status,
-    _directory.c.unread_count,
-    _directory.c.last_message_at,
-    _directory.c.last_message_direction,
-    _directory.c.last_message_type,
-    _directory.c.last_message_preview,
-    _directory.c.created_at,
+    clients.c.username,
+    clients.c.email,
+    clients.c.profile_type,
+    clients.c.profile_confidence,
+    clients.c.profile_source,
+    clients.c.status,
+    clients.c.unread_count,
+    clients.c.last_message_at,
+    clients.c.last_message_direction,
+    clients.c.last_message_type,
+    clients.c.last_message_preview,
+    clients.c.created_at,
 )
 
 _DETAIL = (
-    _directory.c.profile_name,
-    _directory.c.passport_or_nie,
-    _directory.c.notes,
-    _directory.c.language,
-    _directory.c.updated_at,
-    _directory.c.last_inbound_at,
-    _directory.c.window_closed_at,
-    _directory.c.profile_evidence,
+    clients.c.profile_name,
+    clients.c.passport_or_nie,
+    clients.c.notes,
+    clients.c.language,
+    clients.c.updated_at,
+    clients.c.last_inbound_at,
+    clients.c.window_closed_at,
+    clients.c.profile_evidence,
 )
 
 _LAST_MESSAGE = ("last_message_at",)
@@ -396,17 +396,15 @@ _SORT_COLUMNS = {
 }
 _NOT_ARCHIVED = [status for status in CLIENT_STATUSES if status != "archived"]
 
-#: How many of a search's finds are gathered before they are sorted.
-_GATHER = 3_000
-
 
 @dataclass(frozen=True, slots=True)
 class _Queries:
-    """The statements behind one shape of list. Rows are a ClientSummary's fields and `total`.
+    """The statements behind one shape of list. Rows are a ClientSummary's fields, `total` and
+    `told`: whoever reads a page is told of by the same statement.
 
-    What a search finds is `gathered` first, by the trigram index, and sorted then: walking along
-    the order and looking at everybody on the way takes half a second where few match. Where many
-    match, and without a search, the order is `walked`.
+    What a search finds is `gathered` first, as far as it is counted, by the trigram index, and
+    sorted then: walking along the order and looking at everybody on the way takes half a second
+    where few match. Where more match than are counted, and without a search, the order is `walked`.
     """
 
     gathered: Select[Any]
@@ -417,10 +415,13 @@ class _Queries:
 @lru_cache(maxsize=256)
 def _queries(
     words: int,
-    profiles: bool,
+    profiles: int,
+    statuses: int,
     names: tuple[str, ...],
     descending: bool,
     narrowed: tuple[str, ...] = (),
+    *,
+    gathering: bool,
 ) -> _Queries:
     """Build the statements once for each shape: making them takes as long as running them."""
 
@@ -432,33 +433,53 @@ def _queries(
         return [*directed, columns["id"]]
 
     def page_of(
-        keys: Select[Any], columns: ReadOnlyColumnCollection[str, Any], rows: FromClause
+        keys: Select[Any],
+        columns: ReadOnlyColumnCollection[str, Any],
+        count: Select[Any],
+        *,
+        most: int = COUNT_CAP + 1,
     ) -> Select[Any]:
         # Phones are looked up for what is shown, not for what is skipped.
         shown = keys.order_by(*order(columns)).limit(bindparam("limit")).offset(bindparam("offset"))
-        page = shown.subquery("page")
-        total = select(func.count()).select_from(rows).scalar_subquery()
+        page = shown.cte("page")
+        total = select(count.cte("counted")).scalar_subquery()
+        ids = select(func.jsonb_agg(aggregate_order_by(page.c.id, *order(page.c))))
+        told = audit.telling(
+            "search" if words else "view",
+            table="clients",
+            details=func.jsonb_build_object("found", total, "shown", ids.scalar_subquery()),
+        )
+        # Once, and only where there is a row to show.
+        telling = select(told).where(~bindparam("again", type_=Boolean), total <= most)
         return (
-            select(*_SUMMARY, total.label("total"))
-            .join_from(page, _directory, _directory.c.id == page.c.id)
+            select(*_SUMMARY, total.label("total"), telling.scalar_subquery().label("told"))
+            .join_from(page, clients, clients.c.id == page.c.id)
             .order_by(*order(page.c))
         )
+
+    def one_of(column: ColumnElement[str], name: str, count: int) -> ColumnElement[bool]:
+        # One of one is an equation to Postgres, and an index stays in its order; ANY is none.
+        return column.in_([bindparam(f"{name}{n}") for n in range(count)])
 
     wanted: list[ColumnElement[bool]] = [
         _directory.c.words.like(func.app_private.normalise(bindparam(f"word{n}", type_=Text)))
         for n in range(words)
     ]
     if profiles:
-        wanted.append(_directory.c.profile_type.in_(bindparam("profiles", expanding=True)))
-    wanted.append(_directory.c.status.in_(bindparam("statuses", expanding=True)))
+        wanted.append(one_of(_directory.c.profile_type, "profile", profiles))
+    wanted.append(one_of(_directory.c.status, "status", statuses))
     wanted += [condition(name) for name in narrowed]
     keys = select(*(_directory.c[name] for name in ("id", *names))).where(*wanted)
-    found = keys.limit(_GATHER + 1).cte("found")
+    found = keys.limit(COUNT_CAP + 1).cte("found")
     capped = select(literal("1")).select_from(_directory).where(*wanted).limit(COUNT_CAP + 1)
+    counted = select(func.count().label("total")).select_from(capped.subquery())
+    # Known where more were gathered than are counted.
+    beyond = select(literal(COUNT_CAP + 1).label("total"))
+    of_found = select(func.count().label("total")).select_from(found)
     return _Queries(
-        gathered=page_of(select(found), found.c, found),
-        walked=page_of(keys, _directory.c, capped.subquery()),
-        counted=select(func.count()).select_from(capped.subquery()),
+        gathered=page_of(select(found), found.c, of_found, most=COUNT_CAP),
+        walked=page_of(keys, _directory.c, beyond if gathering else counted),
+        counted=counted,
     )
 
 

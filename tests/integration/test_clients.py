@@ -152,7 +152,7 @@ async def test_totals_are_exact_up_to_ten_thousand(viewer: Staff, database: Post
     assert (page.total, page.total_is_exact) == (10_000, False)
 
 
-async def test_a_search_that_finds_more_than_it_gathers_pages_all_the_same(
+async def test_a_search_that_finds_thousands_pages_to_the_last(
     viewer: Staff, database: Postgres
 ) -> None:
     with database.connect() as connection:
@@ -167,6 +167,31 @@ async def test_a_search_that_finds_more_than_it_gathers_pages_all_the_same(
     assert page.items[-1].name == "García 03500"
     beyond = await clients.list_clients(viewer, search="garcia", page=36, limit=100)
     assert (beyond.items, beyond.total) == ([], 3500)
+
+
+async def test_a_search_that_finds_more_than_are_counted_is_in_order_all_the_same(
+    viewer: Staff, database: Postgres
+) -> None:
+    """They come in at random, so that what is gathered first is not what comes first."""
+    with database.connect() as connection:
+        connection.execute(
+            "insert into clients (name) select 'García ' || lpad(n::text, 5, '0')"
+            " from generate_series(1, 10050) n order by random()"
+        )
+    for number in (1, 2, 201):
+        page = await clients.list_clients(
+            viewer, search="garcia", sort="name", descending=False, page=number
+        )
+        first = 50 * number - 49
+        assert [c.name for c in page.items] == [f"García {n:05}" for n in range(first, first + 50)]
+        assert (page.total, page.total_is_exact) == (10_000, False)
+    with database.connect() as connection:
+        told = connection.execute(
+            "select details ->> 'found', details -> 'shown' from audit_log"
+            " where action = 'search' order by id"
+        ).fetchall()
+    assert [found for found, _ in told] == ["10001"] * 3
+    assert told[-1][1] == [str(client.id) for client in page.items]
 
 
 async def test_an_unknown_client_is_none(viewer: Staff) -> None:
