@@ -6,12 +6,13 @@ hold is gathered by the index and sorted then, and what many hold is read in the
 """
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
-from sqlalchemy import text
+from sqlalchemy import TextClause, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.engine import begin
@@ -146,15 +147,52 @@ def _start(word: str) -> str:
 async def _rows(
     connection: AsyncConnection, question: Question, parameters: dict[str, Any]
 ) -> list[Any]:
-    query = question.query
-    gathered = (await connection.execute(text(_GATHERED.format(query=query)), parameters)).all()
-    if gathered and gathered[0].gathered > _GATHER:
-        return list((await connection.execute(text(_WALKED.format(query=query)), parameters)).all())
-    return list(gathered)
+    """The page's rows: gathered, and what many messages or many notes hold is walked instead.
+
+    Each for itself: to walk where few match is to look at everything that was ever said.
+    """
+    rows = (await connection.execute(_statement(question, ()), parameters)).all()
+    many: list[Kind] = []
+    if rows and rows[0].messages > _GATHER:
+        many.append("message")
+    if rows and rows[0].notes > _GATHER:
+        many.append("note")
+    if many:
+        rows = (await connection.execute(_statement(question, many), parameters)).all()
+    return list(rows)
 
 
-#: What both ways end with: the page's rows, with whom they are of and what is shown of them.
-_SHOWN = f"""
+def _statement(question: Question, walked: Collection[Kind]) -> TextClause:
+    hits = []
+    for kind, (source, order) in _SOURCES.items():
+        most = f"order by {order} limit :reach" if kind in walked else "limit :gather"
+        hits.append(f"({source} where words @@ ({question.query}) {most})")
+    return text(_PAGE.format(hits=" union all ".join(hits), query=question.query))
+
+
+#: Both kinds as one, and the order in which each is walked.
+_SOURCES: dict[Kind, tuple[str, str]] = {
+    "message": (
+        "select 'message' as kind, id, client_id, sent_at as at, seq, direction,"
+        " null::uuid as author_id, text as said, type, target_id, phone_number_id"
+        " from app_private.message_words",
+        "sent_at desc, seq desc",
+    ),
+    "note": (
+        "select 'note' as kind, id, client_id, created_at as at, 0::bigint as seq,"
+        " null as direction, author_id, body as said, null as type, null as target_id,"
+        " null as phone_number_id from app_private.note_words",
+        "created_at desc",
+    ),
+}
+
+#: The page's rows, with whom they are of and what is shown of them.
+_PAGE = f"""
+with hits as materialized ({{hits}}), page as (
+  select *, (select count(*) from hits where kind = 'message') as messages,
+    (select count(*) from hits where kind = 'note') as notes
+  from hits order by at desc, seq desc limit :limit offset :offset
+)
 select p.kind, coalesce(edited.id, p.id) as id, p.client_id, c.display_name,
   (select i.value from client_identities i where i.client_id = p.client_id and i.kind = 'phone'
     and i.retired_at is null order by i.id desc limit 1) as phone,
@@ -162,7 +200,7 @@ select p.kind, coalesce(edited.id, p.id) as id, p.client_id, c.display_name,
   ts_headline('app_private.words', left(p.said, 20000), {{query}},
     'StartSel={_START}, StopSel={_STOP}, MaxFragments=2, MaxWords=26, MinWords=12,'
     ' FragmentDelimiter="{_GAP}"') as snippet,
-  p.gathered
+  p.messages, p.notes
 from page p
 join app_private.client_directory c on c.id = p.client_id
 left join staff s on s.id = p.author_id
@@ -170,41 +208,6 @@ left join messages edited on p.type = 'edit' and edited.client_id = p.client_id
   and edited.phone_number_id = p.phone_number_id and edited.whatsapp_id = p.target_id
 order by p.at desc, p.seq desc
 """  # noqa: S608 - constants of this module
-
-_MESSAGE = """
-  select 'message' as kind, m.id, m.client_id, m.sent_at as at, m.seq, m.direction,
-    null::uuid as author_id, m.text as said, m.type, m.target_id, m.phone_number_id
-  from app_private.message_words m
-"""
-_NOTE = """
-  select 'note' as kind, n.id, n.client_id, n.created_at as at, 0::bigint as seq,
-    null as direction, n.author_id, n.body as said, null as type, null as target_id,
-    null as phone_number_id
-  from app_private.note_words n
-"""
-
-_GATHERED = f"""
-with hits as materialized (
-  ({_MESSAGE} where m.words @@ ({{query}}) limit :gather)
-  union all
-  ({_NOTE} where n.words @@ ({{query}}) limit :gather)
-), page as (
-  select *, (select count(*) from hits) as gathered from hits
-  order by at desc, seq desc limit :limit offset :offset
-)
-{_SHOWN}
-"""  # noqa: S608
-
-_WALKED = f"""
-with hits as (
-  ({_MESSAGE} where m.words @@ ({{query}}) order by m.sent_at desc, m.seq desc limit :reach)
-  union all
-  ({_NOTE} where n.words @@ ({{query}}) order by n.created_at desc limit :reach)
-), page as (
-  select *, 0 as gathered from hits order by at desc, seq desc limit :limit offset :offset
-)
-{_SHOWN}
-"""  # noqa: S608
 
 
 def _found(row: Any) -> Found:

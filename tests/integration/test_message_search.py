@@ -1,8 +1,10 @@
 """Finding what was said, as a caseworker types it."""
 
+from collections.abc import Collection
 from uuid import UUID
 
 import pytest
+from sqlalchemy import TextClause
 
 from services import audit_reading, message_search
 from services.actors import Staff
@@ -104,6 +106,41 @@ class TestSearch:
         gathered = await found(viewer, "pasaporte")
         monkeypatch.setattr(message_search, "_GATHER", 0)
         assert await found(viewer, "pasaporte") == gathered == [100, 2]
+
+    @pytest.mark.parametrize(("gathered", "walked"), [(3, "message"), (1, "message, note")])
+    async def test_walks_only_through_the_kind_that_holds_much(
+        self,
+        viewer: Staff,
+        database: Postgres,
+        monkeypatch: pytest.MonkeyPatch,
+        gathered: int,
+        walked: str,
+    ) -> None:
+        """Six messages and two notes hold the word."""
+        with database.connect() as connection:
+            connection.execute(
+                "insert into messages (client_id, phone_number_id, whatsapp_id, direction, type,"
+                " text, sent_at, status) select id, '1', 'p' || n, 'inbound', 'text', 'pasaporte',"
+                " now() - n * interval '3 minutes', 'received'"
+                " from clients, generate_series(1, 5) n"
+            )
+            connection.execute(
+                "insert into client_notes (client_id, body, created_at)"
+                " select id, 'pasaporte', now() - interval '7 minutes' from clients"
+            )
+        everything = await found(viewer, "pasaporte")
+        assert len(everything) == 8
+        seen: list[str] = []
+        statement = message_search._statement
+
+        def noted(question: Question, kinds: Collection[message_search.Kind]) -> TextClause:
+            seen.append(", ".join(kinds))
+            return statement(question, kinds)
+
+        monkeypatch.setattr(message_search, "_statement", noted)
+        monkeypatch.setattr(message_search, "_GATHER", gathered)
+        assert await found(viewer, "pasaporte") == everything
+        assert seen == ["", walked]
 
     async def test_comes_in_pages(self, viewer: Staff, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(message_search, "PAGE", 1)
