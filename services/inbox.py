@@ -425,7 +425,7 @@ def _query(
     the view is read in its order instead.
     """
     words = like_words(wanted.search)
-    conditions = _conditions(actor, view)
+    conditions = _conditions(actor, view) if view != "mentions" else []
     profiles = [p for p in wanted.profiles if p in PROFILE_TYPES]
     if profiles:
         conditions.append(_d.profile_type.in_(profiles))
@@ -436,8 +436,17 @@ def _query(
         conditions.append(_d.assigned_to == wanted.assignee)
     conditions += [_d.words.like(func.app_private.normalise(word)) for word in words]
     names = ("id", "due_since", "last_message_at", "last_inbound_at", "snoozed_until")
-    mentioned = _mentioned_at(actor) if view == "mentions" else null().label("mentioned_at")
-    keys = select(*(_d[name] for name in names), mentioned).where(*conditions)
+    columns = [_d[name] for name in names]
+    if view == "mentions":
+        # Grouped and in order before anybody is looked up, which then ends with the page.
+        at = func.max(_n.created_at).label("mentioned_at")
+        newest = select(_n.client_id, at).where(_n.staff_id == actor.id).group_by(_n.client_id)
+        mine = newest.order_by(at.desc(), _n.client_id).subquery("mine")
+        keys = select(*columns, mine.c.mentioned_at)
+        keys = keys.join_from(mine, client_directory, _d.id == mine.c.client_id)
+    else:
+        keys = select(*columns, null().label("mentioned_at"))
+    keys = keys.where(*conditions)
     found: ColumnElement[int]
     if words and not walk:
         gathered = keys.limit(_GATHER + 1).cte("gathered")
@@ -482,6 +491,9 @@ async def _count(
     counted = []
     for view in views:
         keys = select(_d.id).where(*_conditions(actor, view))
+        if view != "mentions":
+            # By the view's index: where few stand in it, they may be the last ones of the table.
+            keys = keys.order_by(*_order(view, _d))
         capped = keys.limit(COUNT_CAP + 1).subquery()
         counted.append(select(func.count()).select_from(capped).scalar_subquery().label(view))
     row = (await connection.execute(select(*counted))).mappings().one()
