@@ -15,6 +15,8 @@ from uuid import UUID
 
 from sqlalchemy import (
     ColumnElement,
+    FromClause,
+    Row,
     Select,
     func,
     literal,
@@ -52,8 +54,11 @@ MOST = 500
 #: Views that are somebody's own; the others show everybody the same.
 OWN_VIEWS: tuple[View, ...] = ("mine", "mentions")
 SHARED_VIEWS: tuple[View, ...] = tuple(view for view in VIEWS if view not in OWN_VIEWS)
+#: How many of a view's first are looked at for a search, before all of it is.
+_GLANCE = 1_000
 #: How many finds of a search are gathered before they are sorted.
 _GATHER = 3_000
+_Way = Literal["glance", "gather", "walk"]
 
 #: WhatsApp lets us write freely for this long after the person last wrote.
 WINDOW = timedelta(hours=24)
@@ -169,10 +174,7 @@ async def read_inbox(
     wanted = wanted or InboxFilter()
     limit = min(max(limit, 1), MOST)
     async with begin(actor) as connection:
-        rows = (await connection.execute(_query(actor, view, wanted, limit + 1))).all()
-        if rows and rows[0].found > _GATHER:
-            walked = _query(actor, view, wanted, limit + 1, walk=True)
-            rows = (await connection.execute(walked)).all()
+        rows = await _rows(connection, actor, view, wanted, limit + 1)
         items = await _complete(connection, actor, rows[:limit])
         if items and not again:
             await audit.record(
@@ -191,7 +193,7 @@ async def read_items(actor: Staff, client_ids: Sequence[UUID]) -> dict[UUID, Inb
         return {}
     async with begin(actor) as connection:
         rows = await connection.execute(
-            select(*_ITEM, _mentioned_at(actor), literal(0).label("found"))
+            select(*_ITEM, _mentioned_at(actor), literal(0).label("among"))
             .select_from(_FROM)
             .where(_d.id.in_(client_ids))
         )
@@ -212,7 +214,7 @@ async def read_news(actor: System, client_ids: Sequence[UUID]) -> dict[UUID, New
     begun = select(drafts.c.client_id, drafts.c.staff_id).where(drafts.c.client_id.in_(client_ids))
     async with begin(actor) as connection:
         rows = await connection.execute(
-            select(*_ITEM, null().label("mentioned_at"), literal(0).label("found"))
+            select(*_ITEM, null().label("mentioned_at"), literal(0).label("among"))
             .select_from(_FROM)
             .where(_d.id.in_(client_ids))
         )
@@ -416,15 +418,35 @@ def _order(view: View, columns: Any) -> list[ColumnElement[Any]]:
             return [newest, columns.id]
 
 
-def _query(
-    actor: Staff, view: View, wanted: InboxFilter, limit: int, *, walk: bool = False
-) -> Select[Any]:
-    """The statement for a view. Rows are an item's fields and `found`.
+async def _rows(
+    connection: AsyncConnection, actor: Staff, view: View, wanted: InboxFilter, limit: int
+) -> Sequence[Row[Any]]:
+    """The first of a view, with `among` as `_query` has it.
 
-    What a search finds is gathered by the trigram index and sorted then; where many match (`walk`)
-    the view is read in its order instead.
+    What many are called fills the page from a glance at the view's beginning. What fewer are called
+    is gathered by the trigram index and sorted then; to walk along the view would be to look at
+    everybody in it, and is left for what very many are called, but not the first.
     """
-    words = like_words(wanted.search)
+
+    async def read(way: _Way) -> Sequence[Row[Any]]:
+        found = await connection.execute(_query(actor, view, wanted, limit, way))
+        rows: Sequence[Row[Any]] = found.all()
+        return rows
+
+    if not like_words(wanted.search):
+        return await read("walk")
+    rows = await read("glance")
+    if len(rows) < limit and not (rows and rows[0].among < _GLANCE):
+        rows = await read("gather")
+        if rows and rows[0].among > _GATHER:
+            rows = await read("walk")
+    return rows
+
+
+def _query(actor: Staff, view: View, wanted: InboxFilter, limit: int, way: _Way) -> Select[Any]:
+    """The statement for a view. Rows are an item's fields and `among`: of how many they are taken,
+    0 where the view is walked.
+    """
     conditions = _conditions(actor, view) if view != "mentions" else []
     profiles = [p for p in wanted.profiles if p in PROFILE_TYPES]
     if profiles:
@@ -434,9 +456,11 @@ def _query(
         conditions.append(_d.id.in_(bearing))
     if wanted.assignee is not None:
         conditions.append(_d.assigned_to == wanted.assignee)
-    conditions += [_d.words.like(func.app_private.normalise(word)) for word in words]
+    words = [func.app_private.normalise(word) for word in like_words(wanted.search)]
+    if way != "glance":
+        conditions += [_d.words.like(word) for word in words]
     names = ("id", "due_since", "last_message_at", "last_inbound_at", "snoozed_until")
-    columns = [_d[name] for name in names]
+    columns = [_d[name] for name in names] + [_d.words] * (way == "glance")
     if view == "mentions":
         # Grouped and in order before anybody is looked up, which then ends with the page.
         at = func.max(_n.created_at).label("mentioned_at")
@@ -447,18 +471,21 @@ def _query(
     else:
         keys = select(*columns, null().label("mentioned_at"))
     keys = keys.where(*conditions)
-    found: ColumnElement[int]
-    if words and not walk:
-        gathered = keys.limit(_GATHER + 1).cte("gathered")
-        ordered = select(gathered).order_by(*_order(view, gathered.c)).limit(limit)
-        found = select(func.count()).select_from(gathered).scalar_subquery().label("found")
-    else:
-        source = keys.subquery("source")
-        ordered = select(source).order_by(*_order(view, source.c)).limit(limit)
-        found = literal(0).label("found")
+    among: ColumnElement[int] = literal(0)
+    source: FromClause = keys.subquery("source")
+    if way == "glance":
+        first = select(source).order_by(*_order(view, source.c)).limit(_GLANCE)
+        source = first.cte("first")
+    elif way == "gather":
+        source = keys.limit(_GATHER + 1).cte("gathered")
+    if way != "walk":
+        among = select(func.count()).select_from(source).scalar_subquery()
+    ordered = select(source).order_by(*_order(view, source.c)).limit(limit)
+    if way == "glance":
+        ordered = ordered.where(*(source.c.words.like(word) for word in words))
     page = ordered.subquery("page")
     return (
-        select(*_ITEM, page.c.mentioned_at, found)
+        select(*_ITEM, page.c.mentioned_at, among.label("among"))
         .select_from(page)
         .join(_FROM, _d.id == page.c.id)
         .order_by(*_order(view, page.c))

@@ -190,14 +190,35 @@ class TestViews:
         assert first.more
         assert more.items[:10] == first.items
 
-    async def test_are_searched_by_name_and_phone(
+    @pytest.mark.parametrize(("glance", "gather"), [(3, 3000), (3, 3)])
+    @pytest.mark.parametrize("view", VIEWS)
+    async def test_are_searched_alike_whether_many_or_few_are_found(
+        self,
+        caseworker: Staff,
+        many: list[UUID],
+        monkeypatch: pytest.MonkeyPatch,
+        view: View,
+        glance: int,
+        gather: int,
+    ) -> None:
+        everybody = (await inbox.read_inbox(caseworker, view, limit=500)).items
+        monkeypatch.setattr(inbox, "_GLANCE", glance)
+        monkeypatch.setattr(inbox, "_GATHER", gather)
+        for limit in (5, 500):
+            wanted = InboxFilter(search="P1")
+            page = await inbox.read_inbox(caseworker, view, wanted=wanted, limit=limit)
+            expected = [item for item in everybody if "p1" in (item.name or "")]
+            assert (page.items, page.more) == (expected[:limit], len(expected) > limit)
+        assert await shown(caseworker, view, search="nadie") == []
+
+    async def test_that_begin_with_what_is_searched_need_no_more_than_a_glance(
         self, caseworker: Staff, many: list[UUID], monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        gathered = await shown(caseworker, "all", search="P1")
-        monkeypatch.setattr(inbox, "_GATHER", 3)
-        assert gathered == await shown(caseworker, "all", search="P1")
-        assert len(gathered) > 10
-        assert await shown(caseworker, "all", search="nadie") == []
+        monkeypatch.setattr(inbox, "_GLANCE", 60)
+        page = await inbox.read_inbox(caseworker, "all", wanted=InboxFilter(search="p"), limit=50)
+        monkeypatch.undo()
+        whole = await inbox.read_inbox(caseworker, "all", limit=50)
+        assert (page.items, page.more) == (whole.items, True)
 
     async def test_of_a_colleague(self, caseworker: Staff, carmen: Staff, many: list[UUID]) -> None:
         page = await inbox.read_inbox(
