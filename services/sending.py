@@ -200,6 +200,8 @@ async def cancel(actor: Actor, message_id: UUID) -> bool:
     """
     async with begin(actor) as connection:
         sent = await _sent(connection, message_id)
+        # The order of `db.sending`; deleting the message takes its place in the queue along last.
+        await connection.execute(select(func.app_private.hold_send(message_id)))
         gone = await connection.execute(
             delete(messages).where(
                 _message.id == message_id,
