@@ -309,7 +309,7 @@ async def _complete(
     annotations = await _annotations(connection, client_id, {row["whatsapp_id"] for row in rows})
     media = await of_messages(connection, [row["id"] for row in rows if row["type"] in WITH_FILE])
     ours = [row for row in rows if row["direction"] == "outbound"]
-    sends = await sends_of(connection, [row["id"] for row in ours])
+    sends = await sends_of(connection, ours)
     doubtful = await contradictory(connection, ours)
     return [
         replace(

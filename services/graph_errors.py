@@ -7,6 +7,7 @@ by `ui.components.message_words`.
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
+from typing import Literal
 
 
 class Action(StrEnum):
@@ -51,7 +52,7 @@ ACCOUNT = frozenset(
 #: Errors after which the same message would fail again: another one has to be sent.
 FINAL = frozenset(
     {
-        *(WINDOW_CLOSED, 131050, 131021, 131062, 131008, 131009, 131051, 135000),
+        *(131050, 131021, 131062, 131008, 131009, 131051, 135000),
         *(132000, 132001, 132005, 132007, 132012),
     }
 )
@@ -97,11 +98,20 @@ def verdict(code: int | None, *, http_status: int = 400, is_transient: bool = Fa
     return _BRIEFLY if is_transient or http_status >= 500 else _FAIL
 
 
-def may_try_again(code: int | None, since: timedelta) -> bool:
-    """Whether the same message has a chance, `since` after it was sent and refused."""
-    if code in HELD_BACK:
-        return since >= HELD_BACK_FOR
-    return code not in FINAL
+#: What helps a message that failed: the same once more, or a template in its place.
+Remedy = Literal["again", "template"]
+
+
+def remedy(
+    code: int | None, since: timedelta, *, is_template: bool, window_open: bool
+) -> Remedy | None:
+    """What has a chance, `since` after a message was sent and failed; None where nothing has.
+
+    `window_open` is how things are now: what came too late can go once the person has written back.
+    """
+    if code in FINAL or (code in HELD_BACK and since < HELD_BACK_FOR):
+        return None
+    return "again" if window_open or is_template else "template"
 
 
 def heals_by_itself(code: int | None) -> bool:

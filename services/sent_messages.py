@@ -2,14 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from uuid import UUID
 
 from sqlalchemy import case, exists, func, select, tuple_
 from sqlalchemy.engine import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from db.tables import message_sends, message_statuses, staff
+from db.tables import clients, message_sends, message_statuses, staff
+from services.graph_errors import Remedy, remedy
+from services.window import window_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,11 +28,15 @@ class Sending:
     waits_until: datetime | None
     #: Nothing more is done with it by itself.
     finished: bool
+    #: What can be done about one that failed, as things are now.
+    remedy: Remedy | None = None
 
 
-async def sends_of(connection: AsyncConnection, ids: list[UUID]) -> dict[UUID, Sending]:
-    """How those of them were sent that this app sends."""
-    if not ids:
+async def sends_of(
+    connection: AsyncConnection, messages: Sequence[RowMapping]
+) -> dict[UUID, Sending]:
+    """How those messages of one client were sent that this app sends."""
+    if not messages:
         return {}
     send, again = message_sends.c, message_sends.alias("again")
     rows = await connection.execute(
@@ -43,9 +49,33 @@ async def sends_of(connection: AsyncConnection, ids: list[UUID]) -> dict[UUID, S
             send.finished_at.is_not(None),
         )
         .join_from(message_sends, staff, staff.c.id == send.created_by, isouter=True)
-        .where(send.message_id.in_(ids))
+        .where(send.message_id.in_([message["id"] for message in messages]))
     )
-    return {id: Sending(*told) for id, *told in rows}
+    remedies = await _remedies(connection, [m for m in messages if m["status"] == "failed"])
+    return {
+        id: Sending(author, retry_of, retried, waits_until, finished, remedies.get(id))
+        for id, author, retry_of, retried, waits_until, finished in rows
+    }
+
+
+async def _remedies(
+    connection: AsyncConnection, failed: Sequence[RowMapping]
+) -> dict[UUID, Remedy | None]:
+    if not failed:
+        return {}
+    query = select(clients.c.last_inbound_at, clients.c.window_closed_at)
+    client = (await connection.execute(query.where(clients.c.id == failed[0]["client_id"]))).one()
+    now = datetime.now(UTC)
+    window = window_of(client.last_inbound_at, client.window_closed_at, now)
+    return {
+        message["id"]: remedy(
+            message["error"].get("code") if message["error"] else None,
+            now - message["sent_at"],
+            is_template=message["type"] == "template",
+            window_open=window.is_open,
+        )
+        for message in failed
+    }
 
 
 async def contradictory(connection: AsyncConnection, rows: Sequence[RowMapping]) -> frozenset[str]:

@@ -13,7 +13,7 @@ from services import audit
 from services.actors import Actor
 from services.conversations import MessageError
 from services.events import MessageType
-from services.graph_errors import may_try_again
+from services.graph_errors import Remedy, remedy
 from services.permissions import Permission, requires
 from services.window import window_of
 
@@ -52,8 +52,8 @@ class Undelivered:
     sent_at: datetime
     why: Why
     error: MessageError | None
-    #: It can be sent once more from here.
-    can_retry: bool
+    #: What can be done about one that failed.
+    remedy: Remedy | None
     #: It has been sent once more.
     retried: bool
     #: Somebody has to say whether it arrived.
@@ -122,9 +122,7 @@ def _undelivered(row: RowMapping, now: datetime) -> Undelivered:
     why: Why = row["status"] if row["status"] in ("failed", "unknown") else "silent"
     is_open = window_of(row["last_inbound_at"], row["window_closed_at"], now).is_open
     error = row["error"]
-    can_go = (is_open or row["type"] == "template") and may_try_again(
-        error.get("code") if error else None, now - row["sent_at"]
-    )
+    can_help = why == "failed" and row["is_ours"] and not row["retried"]
     return Undelivered(
         id=row["id"],
         client_id=row["client_id"],
@@ -136,7 +134,14 @@ def _undelivered(row: RowMapping, now: datetime) -> Undelivered:
         error=MessageError(error.get("code"), error.get("title") or "", error.get("details"))
         if error
         else None,
-        can_retry=why == "failed" and row["is_ours"] and not row["retried"] and can_go,
+        remedy=remedy(
+            error.get("code") if error else None,
+            now - row["sent_at"],
+            is_template=row["type"] == "template",
+            window_open=is_open,
+        )
+        if can_help
+        else None,
         retried=row["retried"],
         can_settle=why == "unknown" and row["is_settled"],
     )

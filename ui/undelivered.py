@@ -151,7 +151,10 @@ class UndeliveredPage:
         with ui.element("li").classes("ac-undelivered-row"):
             show(_words(message)).classes("ac-undelivered-words")
             with ui.element("div").classes("ac-channel-acts"):
-                if self._may_act and message.can_retry:
+                if self._may_act and message.remedy == "template":
+                    words = join([icon("template"), tag("span", _("A template instead"))])
+                    show(tag("a", words, href=_place(message), class_="ac-button"))
+                if self._may_act and message.remedy == "again":
                     again = button(join([icon("refresh"), tag("span", _("Send again"))]))
                     again.classes("ac-button").on(
                         "click", partial(self._retry, message.id, again), args=[]
@@ -223,7 +226,7 @@ def _words(message: Undelivered) -> Html:
         [
             tag(
                 "p",
-                tag("a", tag("bdi", name), href=f"/clients/{message.client_id}?at={message.id}"),
+                tag("a", tag("bdi", name), href=_place(message)),
                 " ",
                 _why_tag(message),
                 label_tag("info", _("Sent again"), symbol="refresh") if message.retried else None,
@@ -244,6 +247,11 @@ def _words(message: Undelivered) -> Html:
             tag("p", _reason(message), class_="ac-muted"),
         ]
     )
+
+
+def _place(message: Undelivered) -> str:
+    """Where it stands in its conversation."""
+    return f"/clients/{message.client_id}?at={message.id}"
 
 
 def _why_tag(message: Undelivered) -> Html:

@@ -215,7 +215,7 @@ def test_what_failed_says_why_and_is_sent_once_more(
     answer(page, "¿Puedes venir mañana?")
     ours = page.locator("article.ac-out")
     expect(ours).to_contain_text("WhatsApp no ha podido entregarlo", timeout=SOON)
-    ours.get_by_role("button", name="Volver a intentarlo").click()
+    ours.get_by_role("button", name="Enviar otra vez").click()
     expect(ours).to_have_count(2)
     expect(ours.first).to_contain_text("Se envió otra vez, más abajo.")
     expect(ours.last).to_contain_text("Enviado otra vez")

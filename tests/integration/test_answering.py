@@ -186,6 +186,31 @@ async def test_what_failed_is_tried_again_and_the_old_one_stays(
     assert (old.sending.retried, new.sending.retry_of) == (True, old.id)
 
 
+async def test_what_came_too_late_offers_a_template_until_they_write(
+    omar: User, caseworker: Staff, amina: ClientSummary, database: Postgres
+) -> None:
+    message = await sending.send(caseworker, amina.id, Text("Hola"))
+    state(database, message, "failed", code=131047)
+    with database.connect() as connection:
+        connection.execute("update clients set window_closed_at = now() - interval '30 seconds'")
+    field = await opened(omar, amina)
+    assert 'data-act="template"' in field.view.props["initial"]
+    assert 'data-act="retry"' not in field.view.props["initial"]
+    field.act("template", message.id)
+    await omar.should_see("No hay plantillas que se puedan enviar")
+    await wrote(caseworker, datetime.now(UTC))
+    from services.changes import ClientChange
+    from ui import live
+
+    newest = (await conversations.timeline(caseworker, amina.id)).messages[-1]
+    await live.dispatch(ClientChange(amina.id, [newest.id]))
+
+    def is_offered_again() -> bool:
+        return any(t[0] == "put" and 'data-act="retry"' in t[1] for t in field.told)
+
+    await eventually(is_offered_again)
+
+
 @pytest.mark.parametrize(
     ("act", "states"), [("arrived", ["delivered"]), ("again", ["failed", "queued"])]
 )
@@ -350,13 +375,13 @@ async def test_without_messages_with_buttons_the_dialog_leads_to_where_they_are_
     assert 'href="/settings/canned-replies"' in markup(omar).partition("Todavía no hay ninguno")[2]
 
 
-def state(database: Postgres, message: TimelineMessage, status: str) -> None:
+def state(database: Postgres, message: TimelineMessage, status: str, *, code: int = 131026) -> None:
     """Let a message be what sending would have made of it."""
     with database.connect() as connection:
         connection.execute(
             "update messages set status = %s, error = case %s when 'failed' then"
-            ' \'{"code": 131026, "title": "x", "details": null}\'::jsonb end where id = %s',
-            [status, status, message.id],
+            " jsonb_build_object('code', %s::int, 'title', 'x', 'details', null) end where id = %s",
+            [status, status, code, message.id],
         )
         connection.execute(
             "update message_sends set finished_at = now(), attempts = 1 where message_id = %s",

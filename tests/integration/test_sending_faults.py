@@ -13,7 +13,9 @@ import pytest
 
 from services import sending, sending_health
 from services.actors import Staff
+from services.conversations import TimelineMessage
 from services.errors import Conflict
+from services.graph_errors import Remedy
 from services.simulator import bodies
 from services.simulator.bodies import DEMO_NUMBER
 from tests.fake_graph import Answer, FakeGraph, error, graph_server, http, plain
@@ -41,6 +43,13 @@ async def patient(amina: Desk) -> None:
     for _ in range(3):
         amina.skip_waiting()
         await amina.send()
+
+
+async def remedy_of(amina: Desk, message: TimelineMessage) -> Remedy | None:
+    """What the conversation offers for a message that failed."""
+    now = await amina.now(message)
+    assert now.sending is not None
+    return now.sending.remedy
 
 
 class TestNobodyKnows:
@@ -342,7 +351,9 @@ class TestFinal:
             await amina.say()
         with pytest.raises(Conflict, match="window_closed"):
             await sending.retry(amina.staff, sent.id)
+        assert await remedy_of(amina, sent) == "template"
         await writes("Sigo aquí")
+        assert await remedy_of(amina, sent) == "again"
         await sending.retry(amina.staff, sent.id)
         await amina.send()
         assert len(fake.sent) == 2
@@ -356,6 +367,9 @@ class TestFinal:
         assert (await amina.now(sent)).status == "failed"
         with pytest.raises(Conflict, match="window_closed"):
             await amina.say()
+        assert await remedy_of(amina, sent) == "template"
+        await writes("Sigo aquí")
+        assert await remedy_of(amina, sent) == "again"
 
 
 class TestStopped:

@@ -115,11 +115,11 @@ class TestOfADay:
         silent = sent(database, client, "sent", then - timedelta(seconds=2))
         foreign = sent(database, client, "failed", then - timedelta(seconds=3), ours=False)
         found = await undelivered.of_day(caseworker, day_of(then), MADRID)
-        assert [(m.id, m.why, m.can_retry, m.can_settle) for m in found] == [
-            (failed, "failed", True, False),
-            (unknown, "unknown", False, True),
-            (silent, "silent", False, False),
-            (foreign, "failed", False, False),
+        assert [(m.id, m.why, m.remedy, m.can_settle) for m in found] == [
+            (failed, "failed", "again", False),
+            (unknown, "unknown", None, True),
+            (silent, "silent", None, False),
+            (foreign, "failed", None, False),
         ]
         assert found[0].error is not None
         assert (found[0].error.code, found[0].client_name) == (131026, "Amina")
@@ -133,7 +133,22 @@ class TestOfADay:
         with database.connect() as connection:
             connection.execute("update clients set last_inbound_at = now() - interval '25 hours'")
         found = await undelivered.of_day(caseworker, day_of(then), MADRID)
-        assert [m.can_retry for m in found] == [False, True]
+        assert [m.remedy for m in found] == ["template", "again"]
+
+    async def test_what_came_too_late_can_be_sent_again_once_they_have_written(
+        self, caseworker: Staff, client: UUID, database: Postgres
+    ) -> None:
+        then = days_ago(2)
+        sent(database, client, "failed", then, code=131047)
+        closed = "update clients set window_closed_at = now() + interval '1 second'"
+        with database.connect() as connection:
+            connection.execute(closed.encode())
+        [found] = await undelivered.of_day(caseworker, day_of(then), MADRID)
+        assert found.remedy == "template"
+        with database.connect() as connection:
+            connection.execute("update clients set window_closed_at = now() - interval '1 hour'")
+        [found] = await undelivered.of_day(caseworker, day_of(then), MADRID)
+        assert found.remedy == "again"
 
     async def test_what_would_be_refused_again_is_not_offered(
         self, caseworker: Staff, client: UUID, database: Postgres
@@ -144,8 +159,8 @@ class TestOfADay:
             sent(database, client, "failed", at, code=code, type="template")
         found = await undelivered.of_day(caseworker, day_of(then), MADRID)
         found += await undelivered.of_day(caseworker, day_of(then) - timedelta(days=1), MADRID)
-        offered = {m.error.code: m.can_retry for m in found if m.error}
-        assert offered == {131026: True, 131050: False, 132001: False, 131049: False}
+        offered = {m.error.code: m.remedy for m in found if m.error}
+        assert offered == {131026: "again", 131050: None, 132001: None, 131049: None}
 
     async def test_what_was_sent_again_is_said_and_not_offered(
         self, caseworker: Staff, client: UUID, database: Postgres
@@ -154,7 +169,7 @@ class TestOfADay:
         failed = sent(database, client, "failed", then)
         sent(database, client, "delivered", days_ago(1), retry_of=failed)
         [found] = await undelivered.of_day(caseworker, day_of(then), MADRID)
-        assert (found.retried, found.can_retry) == (True, False)
+        assert (found.retried, found.remedy) == (True, None)
 
     async def test_the_look_is_in_each_clients_history(
         self, caseworker: Staff, client: UUID, database: Postgres

@@ -1,5 +1,6 @@
 """What WhatsApp takes of each kind of message, and the request that each becomes."""
 
+from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -8,7 +9,7 @@ import pytest
 from services.conversations import MessageError
 from services.errors import Invalid
 from services.events import Json
-from services.graph_errors import Action, heals_by_itself, verdict
+from services.graph_errors import Action, heals_by_itself, remedy, verdict
 from services.outgoing import (
     Button,
     Buttons,
@@ -28,6 +29,7 @@ from ui.components.markup import NOTHING
 from ui.components.message_pieces import verbatim
 from ui.components.message_words import error_meaning
 
+HOUR = timedelta(hours=1)
 TO = {"to": "+34600111222"}
 OURS = "6f1c0c4e-0000-4000-8000-000000000001"
 LIST = Choices(
@@ -300,6 +302,31 @@ class TestErrors:
         assert heals_by_itself(190)
         assert not heals_by_itself(131031)
         assert not heals_by_itself(200)
+
+
+class TestRemedies:
+    """What helps a message that failed."""
+
+    @pytest.mark.parametrize("code", [None, 131026, 131047, 131053])
+    def test_the_same_again_while_they_can_be_answered_freely(self, code: int | None) -> None:
+        assert remedy(code, HOUR, is_template=False, window_open=True) == "again"
+
+    @pytest.mark.parametrize("code", [None, 131026, 131047, 131053])
+    def test_a_template_once_the_24_hours_are_over(self, code: int | None) -> None:
+        assert remedy(code, HOUR, is_template=False, window_open=False) == "template"
+
+    def test_a_template_can_go_again_at_any_time(self) -> None:
+        assert remedy(131026, HOUR, is_template=True, window_open=False) == "again"
+
+    @pytest.mark.parametrize("code", [131050, 131051, 132001])
+    @pytest.mark.parametrize("window_open", [True, False])
+    def test_nothing_helps_what_would_be_refused_again(self, code: int, window_open: bool) -> None:
+        assert remedy(code, HOUR, is_template=False, window_open=window_open) is None
+
+    @pytest.mark.parametrize("code", [131049, 130472])
+    def test_what_whatsapp_spares_the_person_can_go_the_next_day(self, code: int) -> None:
+        assert remedy(code, 23 * HOUR, is_template=True, window_open=True) is None
+        assert remedy(code, 25 * HOUR, is_template=True, window_open=True) == "again"
 
 
 def test_what_went_wrong_with_us_is_not_put_into_whatsapps_mouth() -> None:

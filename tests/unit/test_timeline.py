@@ -131,7 +131,7 @@ def test_every_state_of_a_sent_message_has_words() -> None:
 def test_a_failed_message_says_why_in_plain_words_and_keeps_those_of_whatsapp() -> None:
     error = MessageError(131047, "Re-engagement message", "More than 24 hours have passed.")
     page = read([message(direction="outbound", status="failed", error=error)])
-    assert "Only a template can be sent" in page.one("ac-error-words").text
+    assert "nothing but templates" in page.one("ac-error-words").text
     assert "Error 131047: Re-engagement message" in page.one("details", by="tag").text
     assert "More than 24 hours have passed." in page.one("details", by="tag").text
 

@@ -252,8 +252,7 @@ class Answering:
     async def _open(self, event: GenericEventArguments) -> None:
         match _mapping(event.args).get("what"):
             case "templates":
-                self._templates = self._templates or TemplateDialog(self._detail, self._transmit)
-                await self._templates.open()
+                await self._open_templates()
             case "structured":
                 if self._structured is None:
                     self._structured = StructuredDialog(self._detail, self._transmit)
@@ -261,6 +260,10 @@ class Answering:
             case "place":
                 self._places = self._places or PlaceDialog(self._transmit)
                 self._places.open()
+
+    async def _open_templates(self) -> None:
+        self._templates = self._templates or TemplateDialog(self._detail, self._transmit)
+        await self._templates.open()
 
     async def _transmit(self, content: Content, key: UUID) -> str | None:
         """Send what a dialog has made; why it was not taken, in words."""
@@ -317,6 +320,8 @@ class Answering:
                 self._on_sent(await sending.send(staff, self._id, Reaction(message_id, emoji)))
             case "retry":
                 self._on_sent(await sending.retry(staff, message_id))
+            case "template":
+                await self._open_templates()
             case "again":
                 await sending.settle_unknown(staff, message_id, arrived=False)
                 self._on_sent(await sending.retry(staff, message_id))

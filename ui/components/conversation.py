@@ -17,7 +17,7 @@ from services.changes import ClientChange
 from services.clients import ClientDetail, ClientSummary
 from services.conversations import TimelineMessage, TimelinePage
 from services.permissions import Permission, may
-from ui.components.answering import Answering, Begun, read_begun
+from ui.components.answering import Answering, Begun, read_begun, window
 from ui.components.conversation_view import ConversationView
 from ui.components.elements import show
 from ui.components.note_entries import assignment_entry, note_entry
@@ -75,7 +75,10 @@ class Conversation:
         self._first = page.messages[0].sent_at if page.messages else None
         self._last = page.messages[-1].sent_at if page.messages else None
         self._shown = ShownEntries()
-        self._shown.add(talk.entries)
+        #: What was put on screen as failed: what helps it changes with the 24 hours.
+        self._failed: set[UUID] = set()
+        self._is_window_open = window(detail).is_open
+        self._note_shown(talk.entries)
         first, self._unread_above = _unread_in(page, detail.summary)
         self._view = ConversationView(
             talk.entries,
@@ -126,9 +129,12 @@ class Conversation:
         """Show what has become news."""
         if not change.message_ids:
             await self._look_again()
-            return
-        changed = await conversations.messages_by_id(current_staff(), self._id, change.message_ids)
-        self._put(changed)
+        ids = list(change.message_ids)
+        if (is_open := window(self._detail).is_open) != self._is_window_open:
+            self._is_window_open = is_open
+            ids += self._failed
+        if ids:
+            self._put(await conversations.messages_by_id(current_staff(), self._id, ids))
 
     # --- what the reader does ---------------------------------------------------------------------
 
@@ -146,6 +152,7 @@ class Conversation:
         self._older = page.older
         self._first = page.messages[0].sent_at if page.messages else self._first
         first, self._unread_above = first_unread(page.messages, self._unread_above)
+        self._failed |= _failed(entries)
         self._view.prepend(
             entries,
             has_older=page.older is not None,
@@ -166,7 +173,7 @@ class Conversation:
             raise
         self._newer = page.newer
         self._last = page.messages[-1].sent_at if page.messages else self._last
-        self._shown.add(entries)
+        self._note_shown(entries)
         self._view.append(entries, has_newer=page.newer is not None)
 
     @signed_in
@@ -213,7 +220,8 @@ class Conversation:
         self._older, self._newer = page.older, page.newer
         self._first = page.messages[0].sent_at if page.messages else None
         self._shown.clear()
-        self._shown.add(entries)
+        self._failed.clear()
+        self._note_shown(entries)
         first, self._unread_above = first_unread(page.messages, summary.unread_count)
         self._view.reset(
             entries,
@@ -223,9 +231,14 @@ class Conversation:
         )
 
     def _put(self, entries: Sequence[Entry]) -> None:
+        self._failed |= _failed(entries)
         if self._newer is None:
             self._shown.add(entries)
         self._view.put(entries)
+
+    def _note_shown(self, entries: Sequence[Entry]) -> None:
+        self._shown.add(entries)
+        self._failed |= _failed(entries)
 
 
 async def _newest(staff: Staff, summary: ClientSummary) -> TimelinePage:
@@ -262,6 +275,10 @@ async def _with_asides(
     given = await assignments.history(staff, client_id, since=since, until=until)
     asides = [*map(note_entry, written), *map(assignment_entry, given)]
     return sorted([*page.messages, *asides], key=place_of)
+
+
+def _failed(entries: Sequence[Entry]) -> set[UUID]:
+    return {e.id for e in entries if isinstance(e, TimelineMessage) and e.status == "failed"}
 
 
 def _unread_in(page: TimelinePage, summary: ClientSummary) -> tuple[UUID | None, int]:

@@ -4,10 +4,8 @@ A button carries `data-act`; `static/timeline.js` reports it with the message's 
 `ui.components.answering` carries it out.
 """
 
-from datetime import UTC, datetime
-
 from services.conversations import TimelineMessage
-from services.graph_errors import may_try_again
+from services.graph_errors import WINDOW_CLOSED
 from ui.components.icons import icon
 from ui.components.markup import Html, join, tag
 from ui.components.message_words import STATUS_ICONS, status_name
@@ -72,10 +70,13 @@ def outcome(message: TimelineMessage, *, may_act: bool) -> list[Html]:
             found.append(_said("question", said))
         case "failed" if sending.retried:
             found.append(_said(None, _("It was sent once more, further down.")))
-        case "failed" if may_act and may_try_again(
-            message.error.code if message.error else None, datetime.now(UTC) - message.sent_at
-        ):
-            found.append(_said(None, "", _act("retry", _("Try again"))))
+        case "failed" if may_act and sending.remedy == "again":
+            came_late = message.error is not None and message.error.code == WINDOW_CLOSED
+            said = _("They have written since, and it can be sent now.") if came_late else ""
+            found.append(_said(None, said, _act("retry", _("Send again"))))
+        case "failed" if may_act and sending.remedy == "template":
+            said = _("Until they write again, only a template can be sent.")
+            found.append(_said("clock", said, _act("template", _("A template instead"))))
     return found
 
 

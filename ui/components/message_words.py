@@ -120,8 +120,8 @@ def error_meaning(error: MessageError) -> str:
     match error.code:
         case 131047:
             return _(
-                "More than 24 hours have passed since the person last wrote. "
-                "Only a template can be sent until they write again."
+                "It came more than 24 hours after the person last wrote. "
+                "WhatsApp then takes nothing but templates."
             )
         case 131026:
             return _(
