@@ -198,6 +198,13 @@ def _add_controls(routes: APIRouter, graph: SimulatedGraph) -> None:
             return PlainTextResponse("There is no such fault.", 422)
         return JSONResponse({"active": graph.faults.active})
 
+    @routes.post("/_simulator/held")
+    async def end_holding(request: Request) -> Response:
+        """`{"dropped"?}`: what becomes of what is kept back."""
+        asked: Mapping[str, Any] = await _json(request)
+        graph.end_holding(dropped=asked.get("dropped") is True)
+        return JSONResponse({})
+
     @routes.post("/_simulator/phones/{user}")
     async def phone(user: str, request: Request) -> Response:
         """`{"on"?, "chat_open"?, "receipts"?}`."""

@@ -185,14 +185,15 @@ async def give_up_waiting(connection: AsyncConnection) -> Sequence[RowMapping]:
     )
 
 
-async def finish(connection: AsyncConnection, message_id: UUID, problem: str | None = None) -> None:
-    """Nothing more is to be done for a message."""
+async def finish(connection: AsyncConnection, message_id: UUID, *, held: str | None = None) -> None:
+    """Nothing more is to be done for a message. `held`: why WhatsApp keeps it back, if it does."""
     await connection.execute(
         text(
             "update message_sends set finished_at = coalesce(finished_at, clock_timestamp()),"
-            "  owner = null, leased_until = null, problem = :problem where message_id = :id"
+            "  owner = null, leased_until = null, problem = null, held = :held"
+            " where message_id = :id"
         ),
-        {"id": message_id, "problem": problem},
+        {"id": message_id, "held": held},
     )
 
 

@@ -283,6 +283,7 @@ message_sends = Table(
     Column("problem", Text),
     Column("uploaded_id", Text),
     _time("uploaded_at"),
+    Column("held", Text),
 )
 
 message_statuses = Table(

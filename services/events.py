@@ -6,11 +6,16 @@ already safe for Postgres: no NUL, no lone surrogate, no number that JSON does n
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 Json = dict[str, Any]
 
 Direction = Literal["inbound", "outbound"]
+
+#: WhatsApp took a message and keeps it back: until it knows what people think of the template, or
+#: because the template is paused. It says so in its answer and by no status.
+Held = Literal["held_for_quality_assessment", "paused"]
+HELD: tuple[Held, ...] = get_args(Held)
 
 #: Types a message can have in our database. Meta's `voice` is `audio`; a type Meta adds after
 #: today becomes `unknown` and keeps its own name in the payload.

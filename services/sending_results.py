@@ -64,7 +64,7 @@ async def accepted(
         "phone_number_id": attempt.phone_number_id,
         "whatsapp_id": answer.wamid,
     }
-    await sql.finish(connection, attempt.message_id)
+    await sql.finish(connection, attempt.message_id, held=answer.held)
     await sql.own(connection, [row])
     await inbound_sql.apply_statuses(connection, [(attempt.phone_number_id, answer.wamid)])
     await changes.announce(connection, {attempt.client_id: [attempt.message_id]})

@@ -10,6 +10,7 @@ from sqlalchemy.engine import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.tables import clients, message_sends, message_statuses, staff
+from services.events import Held
 from services.graph_errors import Remedy, remedy
 from services.window import window_of
 
@@ -30,6 +31,8 @@ class Sending:
     finished: bool
     #: What can be done about one that failed, as things are now.
     remedy: Remedy | None = None
+    #: Why WhatsApp keeps back one that it accepted, until it says more.
+    held: Held | None = None
 
 
 async def sends_of(
@@ -47,14 +50,24 @@ async def sends_of(
             exists().where(again.c.retry_of == send.message_id),
             case((send.attempts > 0, send.next_attempt_at)),
             send.finished_at.is_not(None),
+            send.held,
         )
         .join_from(message_sends, staff, staff.c.id == send.created_by, isouter=True)
         .where(send.message_id.in_([message["id"] for message in messages]))
     )
     remedies = await _remedies(connection, [m for m in messages if m["status"] == "failed"])
+    accepted = {m["id"] for m in messages if m["status"] == "accepted"}
     return {
-        id: Sending(author, retry_of, retried, waits_until, finished, remedies.get(id))
-        for id, author, retry_of, retried, waits_until, finished in rows
+        id: Sending(
+            author,
+            retry_of,
+            retried,
+            waits_until,
+            finished,
+            remedies.get(id),
+            held if id in accepted else None,
+        )
+        for id, author, retry_of, retried, waits_until, finished, held in rows
     }
 
 

@@ -1,4 +1,5 @@
-"""What did not arrive, by day: refused, without an answer, and on its way for more than a day."""
+"""What did not arrive, by day: refused, without an answer, and for more than a day held back by
+WhatsApp or on its way."""
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
@@ -12,7 +13,7 @@ from db.engine import begin
 from services import audit
 from services.actors import Actor
 from services.conversations import MessageError
-from services.events import MessageType
+from services.events import Held, MessageType
 from services.graph_errors import Remedy, remedy
 from services.permissions import Permission, requires
 from services.window import window_of
@@ -22,7 +23,7 @@ PATIENCE = timedelta(hours=24)
 DAYS = 30
 MOST = 300
 
-Why = Literal["failed", "unknown", "silent"]
+Why = Literal["failed", "unknown", "held", "silent"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +33,14 @@ class DayCount:
     day: date
     failed: int
     unknown: int
+    #: Accepted, and kept back by WhatsApp.
+    held: int
     #: Accepted, and nothing more was heard within a day.
     silent: int
 
     @property
     def total(self) -> int:
-        return self.failed + self.unknown + self.silent
+        return self.failed + self.unknown + self.held + self.silent
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +55,8 @@ class Undelivered:
     sent_at: datetime
     why: Why
     error: MessageError | None
+    #: Why WhatsApp keeps back one that is `held`.
+    held: Held | None
     #: What can be done about one that failed.
     remedy: Remedy | None
     #: It has been sent once more.
@@ -66,17 +71,21 @@ _NOT_ARRIVED = (
     " and m.status in ('failed', 'unknown', 'accepted', 'sent')"
     " and (m.status in ('failed', 'unknown') or m.sent_at < now() - interval '24 hours')"
 )
+#: Whether nothing was heard since WhatsApp said that it keeps it back.
+_HELD = "(m.status = 'accepted' and s.held is not null)"
 _COUNTS = text(
     "select cast(m.sent_at at time zone :zone as date) as day,"  # noqa: S608 - of this module
     "  count(*) filter (where m.status = 'failed') as failed,"
     "  count(*) filter (where m.status = 'unknown') as unknown,"
-    "  count(*) filter (where m.status in ('accepted', 'sent')) as silent"
-    f" from messages m where {_NOT_ARRIVED} and m.sent_at >= :since"
+    f"  count(*) filter (where {_HELD}) as held,"
+    f"  count(*) filter (where m.status in ('accepted', 'sent') and not {_HELD}) as silent"
+    " from messages m left join message_sends s on s.message_id = m.id"
+    f" where {_NOT_ARRIVED} and m.sent_at >= :since"
     " group by 1 order by 1 desc"
 )
 _OF_A_DAY = text(
     "select m.id, m.client_id, c.display_name, m.type, m.text, m.sent_at,"  # noqa: S608 - as above
-    "  m.status, m.error,"
+    f"  m.status, m.error, case when {_HELD} then s.held end as held,"
     "  c.last_inbound_at, c.window_closed_at, s.message_id is not null as is_ours,"
     "  s.finished_at is not null as is_settled,"
     "  exists (select from message_sends r where r.retry_of = m.id) as retried"
@@ -119,7 +128,8 @@ async def of_day(
 
 
 def _undelivered(row: RowMapping, now: datetime) -> Undelivered:
-    why: Why = row["status"] if row["status"] in ("failed", "unknown") else "silent"
+    silent: Why = "silent" if row["held"] is None else "held"
+    why: Why = row["status"] if row["status"] in ("failed", "unknown") else silent
     is_open = window_of(row["last_inbound_at"], row["window_closed_at"], now).is_open
     error = row["error"]
     can_help = why == "failed" and row["is_ours"] and not row["retried"]
@@ -134,6 +144,7 @@ def _undelivered(row: RowMapping, now: datetime) -> Undelivered:
         error=MessageError(error.get("code"), error.get("title") or "", error.get("details"))
         if error
         else None,
+        held=row["held"],
         remedy=remedy(
             error.get("code") if error else None,
             now - row["sent_at"],

@@ -77,7 +77,9 @@ class FakeGraph:
             return self.faults.pop(0)(message)
         return self.take(message)
 
-    def take(self, message: dict[str, Any], *, wa_id: str | None = None) -> bytes:
+    def take(
+        self, message: dict[str, Any], *, wa_id: str | None = None, message_status: object = None
+    ) -> bytes:
         """The answer of a Graph that takes a message."""
         wamid = f"wamid.{uuid4().hex}"
         self.wamids[message["biz_opaque_callback_data"]] = wamid
@@ -86,12 +88,11 @@ class FakeGraph:
         contact = {"input": asked, "wa_id": wa_id or asked.lstrip("+")}
         if "recipient" in message:
             contact = {"input": asked, "user_id": asked}
+        taken: dict[str, Any] = {"id": wamid}
+        if message_status is not None:
+            taken["message_status"] = message_status
         return ok(
-            {
-                "messaging_product": "whatsapp",
-                "contacts": [contact],
-                "messages": [{"id": wamid}],
-            }
+            {"messaging_product": "whatsapp", "contacts": [contact], "messages": [taken]},
         )
 
     def take_and_cut(self, message: dict[str, Any]) -> None:

@@ -18,7 +18,7 @@ from ui.components.composer_words import TEMPLATE_CODES
 from ui.components.elements import button, set_attribute, show
 from ui.components.icons import icon
 from ui.components.markup import NOTHING, Html, join, tag
-from ui.components.message_words import TYPE_ICONS, error_meaning, type_name
+from ui.components.message_words import TYPE_ICONS, error_meaning, held_meaning, type_name
 from ui.components.staff_working import working
 from ui.components.states import empty_state
 from ui.components.tags import label_tag
@@ -65,8 +65,9 @@ class UndeliveredPage:
         page_head(_("Not delivered"))
         with ui.element("div").classes("ac-channel") as self._root:
             said = _(
-                "Messages that WhatsApp refused, of which we do not know whether they left, or of"
-                " which nothing was heard within 24 hours. Each belongs to the day it was written."
+                "Messages that WhatsApp refused, of which we do not know whether they left, or that"
+                " after 24 hours WhatsApp still holds back or nothing was heard of. Each belongs to"
+                " the day it was written."
             )
             show(tag("p", said, class_="ac-muted"))
             self._days = ui.element("div").classes("ac-chips ac-undelivered-days")
@@ -138,9 +139,11 @@ class UndeliveredPage:
         parts = [
             ngettext("{n_text} refused", "{n_text} refused", day.failed, n_text=number(day.failed)),
             _("{n} of which nobody knows", n=number(day.unknown)),
+            _("{n} held back by WhatsApp", n=number(day.held)),
             _("{n} without a sign for a day", n=number(day.silent)),
         ]
-        shown = [p for p, n in zip(parts, (day.failed, day.unknown, day.silent), strict=True) if n]
+        kinds = (day.failed, day.unknown, day.held, day.silent)
+        shown = [part for part, n in zip(parts, kinds, strict=True) if n]
         more = ""
         if day.total > len(found):
             more = " " + _("The newest {n} are shown.", n=number(len(found)))
@@ -260,6 +263,8 @@ def _why_tag(message: Undelivered) -> Html:
             return label_tag("danger", _("Refused"), symbol="error")
         case "unknown":
             return label_tag("warn", _("Not known"), symbol="question")
+        case "held":
+            return label_tag("warn", _("Held back by WhatsApp"), symbol="pause")
         case "silent":
             return label_tag("other", _("No sign of arrival"), symbol="clock")
 
@@ -275,7 +280,9 @@ def _reason(message: Undelivered) -> str:
                 "The connection broke off while it was being sent. Ask the person whether it"
                 " arrived before sending it again."
             )
-        case "silent":
+        case "held" if message.held is not None:
+            return held_meaning(message.held)
+        case "held" | "silent":
             return _(
                 "WhatsApp has it, but the person's phone has not fetched it: it may be off, without"
                 " data, or the number may no longer be theirs."

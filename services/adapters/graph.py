@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import httpx
 import structlog
 
-from services.events import Json
+from services.events import HELD, Held, Json
 
 log = structlog.get_logger()
 
@@ -94,6 +94,8 @@ class Accepted:
     #: What WhatsApp calls whom it goes to: digits, not always those that were asked for.
     wa_id: str | None
     bsuid: str | None
+    #: It keeps it back for now.
+    held: Held | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,11 +146,17 @@ class Graph:
     async def send_message(self, phone_number_id: str, body: Json) -> Accepted:
         """Send one message: `body` is whole. Raises all three of this module's errors."""
         answer = await self._ask("POST", f"{phone_number_id}/messages", json=body)
-        wamid = _first(answer, "messages").get("id")
+        message = _first(answer, "messages")
+        wamid = message.get("id")
         if not isinstance(wamid, str) or not 0 < len(wamid) <= 512:
             raise GraphUnanswered("an answer without an id")
         contact = _first(answer, "contacts")
-        return Accepted(wamid, _text(contact.get("wa_id")), _text(contact.get("user_id")))
+        return Accepted(
+            wamid,
+            _text(contact.get("wa_id")),
+            _text(contact.get("user_id")),
+            _held(message.get("message_status")),
+        )
 
     async def upload_media(
         self, phone_number_id: str, content: bytes, media_type: str, name: str
@@ -322,6 +330,14 @@ def _error_of(response: httpx.Response, answer: Any) -> GraphError:
         trace=_text(error.get("fbtrace_id")),
     )
     return found
+
+
+def _held(told: Any) -> Held | None:
+    """A word that nobody knows means what 200 means: accepted, and no more."""
+    held = next((known for known in HELD if known == told), None)
+    if held is None and told not in (None, "accepted"):
+        log.warning("graph.unheard_of_message_status", status=_text(told))
+    return held
 
 
 def _first(answer: Mapping[str, Any], name: str) -> Mapping[str, Any]:

@@ -15,7 +15,7 @@ from typing import Any
 
 import phonenumbers
 
-from services.events import Json
+from services.events import Held, Json
 from services.settings import SIMULATED_TOKEN
 from services.simulator import bodies, graph_templates
 from services.simulator.graph_faults import Fault, Faults
@@ -96,6 +96,8 @@ class SimulatedGraph:
         self.on_change: Callable[[], None] = _nothing
         self._lookup = lookup
         self._sent: dict[str, Sent] = {}
+        #: Templates that were accepted and are kept back.
+        self.held: list[Travelling] = []
         #: Messages that the organisation has read, and until when somebody seems to type.
         self._read: set[str] = set()
         self._typing: dict[str, datetime] = {}
@@ -173,6 +175,16 @@ class SimulatedGraph:
         now = datetime.now(UTC)
         return any(self._typing.get(wamid, now) > now for wamid in wamids)
 
+    def end_holding(self, *, dropped: bool = False) -> None:
+        """Let go what is kept back: it leaves, or people did not like the template and it never
+        will."""
+        for message in self.held:
+            if dropped:
+                message.failure, message.failure_details = 132015, Refusal(132015).details
+            self.phones.carry(message)
+        self.held = []
+        self.on_change()
+
     async def close(self) -> None:
         await self.phones.close()
 
@@ -222,10 +234,14 @@ class SimulatedGraph:
             message.failure, message.failure_details = 131053, wrong
         # What has a business-scoped id for a number is never heard of again.
         message.silent = request.to is not None and bool(BSUID.fullmatch(request.to))
-        held = _befall(message, faults)
-        if any(fault.effect == "early" for fault in faults):
-            await self.phones.tell_sent(message)
-        self.phones.carry(message)
+        _befall(message, faults)
+        held = _held(faults) if request.type == "template" else None
+        if held is not None:
+            self.held.append(message)
+        else:
+            if any(fault.effect == "early" for fault in faults):
+                await self.phones.tell_sent(message)
+            self.phones.carry(message)
         return _answer(request, address, wamid, held=held)
 
     def _addressed(self, request: Request) -> tuple[str, Sender]:
@@ -334,31 +350,35 @@ def nameless(address: str) -> Sender:
     return Sender(number, None if number else address, profile_name="")
 
 
-def _befall(message: Travelling, faults: Sequence[Fault]) -> bool:
-    """Let what was switched on happen to a message; whether it is held back."""
-    held = False
+def _befall(message: Travelling, faults: Sequence[Fault]) -> None:
+    """Let what was switched on happen to a message."""
     for fault in faults:
         match fault.effect:
             case "fail":
                 message.failure = fault.code
                 message.failure_details = Refusal(fault.code).details
-            case "hold":
-                held = message.silent = True
             case "silence":
                 message.silent = True
             case "twice":
                 message.twice = True
             case "disorder":
                 message.disorder = True
-    return held
 
 
-def _answer(request: Request, address: str, wamid: str, *, held: bool) -> Json:
+def _held(faults: Sequence[Fault]) -> Held | None:
+    """Whether a template is kept back, and what Meta calls that."""
+    effects = {fault.effect for fault in faults}
+    if "hold" in effects:
+        return "held_for_quality_assessment"
+    return "paused" if "pause" in effects else None
+
+
+def _answer(request: Request, address: str, wamid: str, *, held: Held | None) -> Json:
     contact: Json = {"input": request.recipient or request.to}
     contact |= {"wa_id": address} if address.isdigit() else {"user_id": address}
     message: Json = {"id": wamid}
     if request.type == "template":
-        message["message_status"] = "held_for_quality_assessment" if held else "accepted"
+        message["message_status"] = held or "accepted"
     return {"messaging_product": "whatsapp", "contacts": [contact], "messages": [message]}
 
 

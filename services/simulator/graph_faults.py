@@ -20,7 +20,9 @@ OPERATIONS: tuple[Operation, ...] = get_args(Operation)
 #:    cut         it is done, and the connection is cut in place of an answer
 #:    hang        it is done, and nothing is answered for `seconds`, then it is cut
 #:    fail        accepted, then a status `failed` with `code`
-#:    hold        accepted as `held_for_quality_assessment`; no status comes
+#:    hold        a template is accepted as `held_for_quality_assessment`, and kept back until
+#:                somebody says what becomes of it
+#:    pause       the same as `paused`
 #:    silence     accepted; no status comes
 #:    twice       accepted; each status comes twice
 #:    disorder    accepted; the statuses come last to first
@@ -37,6 +39,7 @@ Effect = Literal[
     "hang",
     "fail",
     "hold",
+    "pause",
     "silence",
     "twice",
     "disorder",
@@ -74,6 +77,7 @@ FAULTS: dict[str, Fault] = {
     "undeliverable": Fault("fail", code=131026),
     "failed_window_closed": Fault("fail", code=131047),
     "held": Fault("hold"),
+    "paused": Fault("pause"),
     "silence": Fault("silence"),
     "twice": Fault("twice"),
     "disorder": Fault("disorder"),

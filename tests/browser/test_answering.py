@@ -231,6 +231,14 @@ def test_whatsapps_word_closes_the_window_on_the_open_page(
     answer(page, "¿Sigues ahí?")
     expect(page.locator(".ac-composer-window--closed")).to_be_visible(timeout=SOON)
     expect(page.get_by_role("button", name="Elegir una plantilla")).to_be_visible()
+    failed = page.locator("article.ac-out").first
+    failed.get_by_role("button", name="Una plantilla en su lugar").click()
+    expect(page.get_by_role("dialog", name="Enviar una plantilla")).to_be_visible()
+    page.keyboard.press("Escape")
+    say(running_app, amina, bodies.text(amina, "Aquí sigo"))
+    failed.get_by_role("button", name="Enviar otra vez").click(timeout=SOON)
+    expect(page.locator("article.ac-out")).to_have_count(2)
+    expect(failed).to_contain_text("Se envió otra vez, más abajo.")
 
 
 def test_what_waits_is_taken_back_and_can_be_written_otherwise(

@@ -431,10 +431,12 @@ class TestUndelivered:
         then = datetime.now(UTC) - timedelta(days=3)
         failed = sent(database, amina, "failed", then, code=131026)
         sent(database, amina, "sent", then)
+        sent(database, amina, "accepted", then, held="held_for_quality_assessment")
         sent(database, amina, "unknown", days_ago(5))
         async with opened(caseworker, "/settings/undelivered") as user:
             said = markup(user)
-            assert "1 rechazado, 1 sin noticias en un día" in said
+            assert "1 rechazado, 1 que WhatsApp retiene, 1 sin noticias en un día" in said
+            assert "primero mira cómo reciben las personas esta plantilla" in said
             assert "WhatsApp no ha podido entregarlo" in said
             assert f"/clients/{amina}?at={failed}" in said
             [_, older] = with_class(user, "ac-chip")

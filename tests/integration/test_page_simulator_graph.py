@@ -23,7 +23,7 @@ from services.simulator.graph import SimulatedGraph
 from services.simulator.people import demo_people
 from tests.integration.test_page_simulator import conversation, one, screen
 from tests.local_webhook import webhook_running
-from tests.pages import browser_of, eventually, report, with_class
+from tests.pages import browser_of, eventually, markup, report, with_class
 from tests.support import Postgres, deliver
 
 FATIMA = next(person for person in demo_people() if person.key == "fatima").sender
@@ -76,7 +76,8 @@ def send(database: Postgres, caseworker: Staff, monkeypatch: pytest.MonkeyPatch)
             kind: content,
             "biz_opaque_callback_data": str(uuid4()),
         }
-        await meta().send(DEMO_NUMBER.phone_number_id, body)
+        faults = meta().faults.take("messages")
+        await meta().send(DEMO_NUMBER.phone_number_id, body, faults)
         await meta().phones.settle()
         await live.dispatch(ClientChange(client_id))
         return wamid
@@ -233,6 +234,21 @@ async def test_a_fault_is_switched_on_used_up_and_switched_off(omar: User, send:
     await eventually(lambda: "locked" in meta().faults.active)
     report(omar, chip(omar, "Cuenta bloqueada"), "click")
     await eventually(lambda: meta().faults.active == {})
+
+
+async def test_a_template_that_is_held_back_can_be_sent_on(omar: User, send: Send) -> None:
+    report(omar, chip(omar, "Plantilla retenida para revisarla"), "click")
+    await eventually(lambda: "held" in meta().faults.active)
+    template = {"name": "hello_world", "language": {"code": "en_US"}}
+    wamid = await send("template", template)
+    assert [message.wamid for message in meta().held] == [wamid]
+    await eventually(lambda: "WhatsApp retiene 1 mensaje." in markup(omar))
+    report(omar, chip(omar, "Dejarlo salir"), "click")
+    await eventually(lambda: meta().held == [])
+    await meta().phones.settle()
+    told = [json.loads(body) for body in meta().phones.deliveries]
+    words = [d["entry"][0]["changes"][0]["value"]["statuses"][0]["status"] for d in told]
+    assert words == ["sent", "read"]  # the chat is open on the page
 
 
 async def test_every_switch_is_a_fault_that_there_is() -> None:

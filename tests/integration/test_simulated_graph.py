@@ -299,12 +299,37 @@ class TestFaults:
 
     def test_nothing_may_be_heard(self, graph: Graph) -> None:
         graph.faults.set("silence")
-        graph.faults.set("held")
-        template = {"name": "hello_world", "language": {"code": "en_US"}}
-        held = send(graph, text(type="template", text=None, template=template)).json()
-        assert held["messages"][0]["message_status"] == "held_for_quality_assessment"
+        send(graph, text())
         send(graph, text())
         assert {s["id"] for s in statuses(graph, 2)} == {graph.sent[1].wamid}
+
+    @pytest.mark.parametrize(
+        ("name", "word"), [("held", "held_for_quality_assessment"), ("paused", "paused")]
+    )
+    @pytest.mark.parametrize(
+        ("dropped", "told"), [(False, ["sent", "delivered"]), (True, ["failed"])]
+    )
+    def test_a_template_is_kept_back_until_somebody_decides(
+        self, graph: Graph, name: str, word: str, dropped: bool, told: list[str]
+    ) -> None:
+        graph.faults.set(name)
+        template = {"name": "hello_world", "language": {"code": "en_US"}}
+        kept = send(graph, text(type="template", text=None, template=template)).json()
+        assert kept["messages"][0]["message_status"] == word
+        send(graph, text())
+        assert {s["id"] for s in statuses(graph, 2)} == {graph.sent[1].wamid}
+        HTTP.post(f"{graph.url}/_simulator/held", json={"dropped": dropped})
+        heard = statuses(graph, len(told))
+        assert [s["status"] for s in heard] == told
+        assert {s["id"] for s in heard} == {graph.sent[0].wamid}
+        if dropped:
+            assert heard[0]["errors"][0]["code"] == 132015
+
+    def test_nothing_but_a_template_is_kept_back(self, graph: Graph) -> None:
+        graph.faults.set("held")
+        taken = send(graph, text()).json()
+        assert "message_status" not in taken["messages"][0]
+        assert [s["status"] for s in statuses(graph, 2)] == ["sent", "delivered"]
 
     def test_are_switched_from_another_process(self, graph: Graph) -> None:
         control = f"{graph.url}/_simulator/faults"

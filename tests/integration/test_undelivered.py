@@ -35,6 +35,7 @@ def sent(
     historical: bool = False,
     ours: bool = True,
     retry_of: UUID | None = None,
+    held: str | None = None,
 ) -> UUID:
     with database.connect() as connection:
         row = connection.execute(
@@ -48,8 +49,8 @@ def sent(
         if ours:
             connection.execute(
                 "insert into message_sends (message_id, client_id, phone_number_id, request,"
-                " finished_at, retry_of) values (%s, %s, '1', '{}', now(), %s)",
-                [row[0], client, retry_of],
+                " finished_at, retry_of, held) values (%s, %s, '1', '{}', now(), %s, %s)",
+                [row[0], client, retry_of, held],
             )
     assert isinstance(row[0], UUID)
     return row[0]
@@ -70,13 +71,16 @@ class TestCounts:
         then = days_ago(3)
         for status in ("failed", "failed", "unknown", "sent", "accepted", "delivered", "read"):
             sent(database, client, status, then)
+        sent(database, client, "accepted", then, held="paused")
+        # Of this one more was heard since.
+        sent(database, client, "delivered", then, held="paused")
         sent(database, client, "failed", days_ago(5))
         found = await undelivered.counts(viewer, MADRID)
-        assert [(c.day, c.failed, c.unknown, c.silent) for c in found] == [
-            (day_of(then), 2, 1, 2),
-            (day_of(days_ago(5)), 1, 0, 0),
+        assert [(c.day, c.failed, c.unknown, c.held, c.silent) for c in found] == [
+            (day_of(then), 2, 1, 1, 2),
+            (day_of(days_ago(5)), 1, 0, 0, 0),
         ]
-        assert found[0].total == 5
+        assert found[0].total == 6
 
     async def test_what_is_still_under_way_is_not_missing(
         self, viewer: Staff, client: UUID, database: Postgres

@@ -4,6 +4,8 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from uuid import UUID
 
+import pytest
+
 from services.conversations import MessageError, MessageStatus, TimelineMessage
 from services.sent_messages import Sending
 from ui.components.timeline import render
@@ -56,6 +58,22 @@ def test_what_waits_can_be_taken_back() -> None:
 def test_what_is_on_its_way_or_arrived_offers_nothing() -> None:
     for status in ("sending", "accepted", "sent", "delivered", "read", "played"):
         assert acts(shown(status)) == []
+
+
+@pytest.mark.parametrize(
+    ("why", "said"),
+    [
+        ("held_for_quality_assessment", "primero mira cómo reciben las personas esta plantilla"),
+        ("paused", "ha puesto en pausa esta plantilla"),
+    ],
+)
+def test_what_whatsapp_holds_back_is_not_shown_as_sent(why: str, said: str) -> None:
+    markup = shown("accepted", held=why)
+    assert "WhatsApp lo retiene" in markup
+    assert said in markup
+    assert "Aceptado por WhatsApp" not in markup
+    assert acts(markup) == []
+    assert "WhatsApp lo retiene" not in shown("accepted")
 
 
 def test_of_the_unknown_a_person_decides_once_whatsapp_had_its_time() -> None:

@@ -8,7 +8,7 @@ from services.conversations import TimelineMessage
 from services.graph_errors import WINDOW_CLOSED
 from ui.components.icons import icon
 from ui.components.markup import Html, join, tag
-from ui.components.message_words import STATUS_ICONS, status_name
+from ui.components.message_words import STATUS_ICONS, held_meaning, status_name
 from ui.formats import time_of_day
 from ui.i18n import _
 
@@ -21,6 +21,9 @@ def tick(message: TimelineMessage) -> Html | None:
     name = status_name(message.status)
     if name is None:
         return None
+    if message.sending is not None and message.sending.held is not None:
+        said = _("Held back by WhatsApp")
+        return tag("span", icon("pause"), tag("span", said), class_="ac-state ac-state-held")
     return tag(
         "span",
         icon(STATUS_ICONS[message.status]),
@@ -61,6 +64,8 @@ def outcome(message: TimelineMessage, *, may_act: bool) -> list[Html]:
             take_back = _act("cancel", _("Take back")) if may_act else None
             if said or take_back:
                 found.append(_said(None, said, take_back))
+        case "accepted" if sending.held is not None:
+            found.append(_said(None, held_meaning(sending.held)))
         case "unknown" if sending.finished:
             said = _("No answer came from WhatsApp. Ask the person, or look at their reply.")
             acts = [_act("arrived", _("It arrived")), _act("again", _("Send again"))]

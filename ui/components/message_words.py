@@ -1,7 +1,7 @@
 """What kinds of messages, their states and their errors are called, in words of caseworkers."""
 
 from services.conversations import MessageError, MessageStatus
-from services.events import MessageType
+from services.events import Held, MessageType
 from ui.i18n import _
 
 #: Icons of the types that have a name of their own in the sprite. Text and notices have none.
@@ -87,6 +87,21 @@ def status_name(status: MessageStatus) -> str | None:
             return _("Not delivered")
 
 
+def held_meaning(held: Held) -> str:
+    """Say why WhatsApp keeps a message back, and what follows."""
+    match held:
+        case "held_for_quality_assessment":
+            return _(
+                "WhatsApp has it and has not sent it on: it first looks at how people receive this "
+                "template. Then it sends it or refuses it, and here it will say which."
+            )
+        case "paused":
+            return _(
+                "WhatsApp has it and has not sent it on: it has paused this template because of how"
+                " people received it. If it is urgent, use another template."
+            )
+
+
 def unsupported_name(kind: str) -> str:
     """Name what a person sent that WhatsApp does not pass on (`unsupported.type`)."""
     names = {
@@ -155,6 +170,11 @@ def error_meaning(error: MessageError) -> str:
             return _("The connection with WhatsApp is not valid. Tell an administrator.")
         case 1 | 2 | 131000 | 131016 | 131057 | 133004:
             return _("WhatsApp had a failure of its own. Try again later.")
+        case 132015 | 132016:
+            return _(
+                "WhatsApp does not send this template at the moment, because of how people received"
+                " it. Use another one, and tell an administrator."
+            )
         case int(code) if 132000 <= code < 133000:
             return _("There is something wrong with the template. Tell an administrator.")
         case int(code) if 200 <= code < 300:

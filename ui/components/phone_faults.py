@@ -8,7 +8,7 @@ from nicegui import ui
 from services.simulator import graph
 from ui.components.elements import Select, button, set_attribute, show
 from ui.components.icons import icon
-from ui.components.markup import Html, join, tag
+from ui.components.markup import NOTHING, Html, join, tag
 from ui.gate import signed_in
 from ui.i18n import N_, _, ngettext
 
@@ -33,7 +33,8 @@ _AFTERWARDS = (
     ("twice", "refresh", N_("Everything twice")),
     ("disorder", "refresh", N_("Last word first")),
     ("early", "inbound", N_("Status before the answer")),
-    ("held", "pause", N_("Held for a check")),
+    ("held", "pause", N_("Template held for a check")),
+    ("paused", "pause", N_("Template paused, message kept")),
 )
 _FILES = (
     ("media_404", "refresh", N_("Not there at first")),
@@ -68,6 +69,7 @@ class FaultSwitches:
                 Select(lengths, value="1", label=_("For how long"), on_choose=self._on_length)
             for label, faults in _GROUPS:
                 self._group(_(label), faults)
+            self._build_held()
         self.refresh()
 
     def refresh(self) -> None:
@@ -79,6 +81,12 @@ class FaultSwitches:
             left = active.get(name)
             set_attribute(chip, "aria-pressed", str(name in active).lower())
             _show(chip, join([words, tag("span", f"×{left}") if left else None]))
+        held = len(meta.held) if meta is not None else 0
+        self._held.set_visibility(bool(held))
+        kept = ngettext(
+            "WhatsApp holds {n} message back.", "WhatsApp holds {n} messages back.", held
+        )
+        _show(self._held_words, tag("p", kept))
         for summary, label, names in self._summaries:
             on = sum(name in active for name in names)
             counted = ngettext("{n} switched on", "{n} switched on", on) if on else None
@@ -94,6 +102,24 @@ class FaultSwitches:
                     words = join([icon(symbol), tag("span", _(said))])
                     chip = button(words).classes("ac-chip").on("click", partial(self._press, name))
                     self._chips[name] = (chip, words)
+
+    def _build_held(self) -> None:
+        with ui.element("div") as self._held:
+            self._held_words = show(NOTHING)
+            with ui.element("div").classes("ac-chips"):
+                for symbol, said, dropped in (
+                    ("send", _("Send it on"), False),
+                    ("close", _("Drop it"), True),
+                ):
+                    chip = button(join([icon(symbol), tag("span", said)])).classes("ac-chip")
+                    chip.on("click", partial(self._end_holding, dropped=dropped), args=[])
+
+    @signed_in
+    async def _end_holding(self, *, dropped: bool) -> None:
+        meta = graph.current()
+        if meta is not None:
+            meta.end_holding(dropped=dropped)
+        self.refresh()
 
     async def _on_length(self, value: str) -> None:
         self._times = value

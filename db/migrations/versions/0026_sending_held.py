@@ -1,9 +1,16 @@
-"""Taking a message back waits its turn, as sending it does."""
+"""What WhatsApp took and holds back; and taking a message back waits its turn, as sending does."""
 
 from alembic import op
 
 revision = "0026"
 down_revision = "0024"
+
+HELD = """
+-- WhatsApp took the message and does not send it for now, for this reason, in its own words. It
+-- counts while nothing more is heard of the message.
+alter table public.message_sends
+  add column held text check (held in ('held_for_quality_assessment', 'paused'));
+"""
 
 TAKING_BACK = r"""
 -- Whoever sends a message holds its row here before the message itself, and so must whoever takes
@@ -23,8 +30,10 @@ grant execute on function app_private.hold_send(uuid) to authenticated, app_back
 
 
 def upgrade() -> None:
+    op.execute(HELD)
     op.execute(TAKING_BACK)
 
 
 def downgrade() -> None:
     op.execute("drop function app_private.hold_send(uuid)")
+    op.execute("alter table public.message_sends drop column held")
