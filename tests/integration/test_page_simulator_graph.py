@@ -243,7 +243,7 @@ async def test_a_template_that_is_held_back_can_be_sent_on(omar: User, send: Sen
     wamid = await send("template", template)
     assert [message.wamid for message in meta().held] == [wamid]
     await eventually(lambda: "WhatsApp retiene 1 mensaje." in markup(omar))
-    report(omar, chip(omar, "Dejarlo salir"), "click")
+    report(omar, chip(omar, "Dejar salir"), "click")
     await eventually(lambda: meta().held == [])
     await meta().phones.settle()
     told = [json.loads(body) for body in meta().phones.deliveries]

@@ -81,7 +81,7 @@ def outcome(message: TimelineMessage, *, may_act: bool) -> list[Html]:
             found.append(_said(None, said, _act("retry", _("Send again"))))
         case "failed" if may_act and sending.remedy == "template":
             said = _("Until they write again, only a template can be sent.")
-            found.append(_said("clock", said, _act("template", _("A template instead"))))
+            found.append(_said(None, said, _act("template", _("A template instead"))))
     return found
 
 

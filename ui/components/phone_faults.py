@@ -104,12 +104,12 @@ class FaultSwitches:
                     self._chips[name] = (chip, words)
 
     def _build_held(self) -> None:
-        with ui.element("div") as self._held:
+        with ui.element("div").classes("ac-contents") as self._held:
             self._held_words = show(NOTHING)
             with ui.element("div").classes("ac-chips"):
                 for symbol, said, dropped in (
-                    ("send", _("Send it on"), False),
-                    ("close", _("Drop it"), True),
+                    ("send", _("Send on"), False),
+                    ("close", _("Drop"), True),
                 ):
                     chip = button(join([icon(symbol), tag("span", said)])).classes("ac-chip")
                     chip.on("click", partial(self._end_holding, dropped=dropped), args=[])
