@@ -3,7 +3,7 @@
 from alembic import op
 
 revision = "0026"
-down_revision = "0024"
+down_revision = "0025"
 
 HELD = """
 -- WhatsApp took the message and does not send it for now, for this reason, in its own words. It
