@@ -1,11 +1,14 @@
 """Phone numbers: E.164 in the database, WhatsApp's digits beside it."""
 
+from functools import lru_cache
+
 import phonenumbers
 
 #: Characters; fifteen digits with everything people write in between.
 _LONGEST = 40
 
 
+@lru_cache(maxsize=10_000)  # a conversation asks for the same number with each of its messages
 def from_wa_id(wa_id: str) -> str | None:
     """E.164 of WhatsApp's digits, or None when they are no possible phone number."""
     try:
