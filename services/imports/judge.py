@@ -306,12 +306,13 @@ def _match(mapping: Mapping) -> Any:
     two = " or ".join(clashes) or "false"
     other = "false"
     if nie and "name" in known and (phone or email):
-        # A family's phone: neither the document nor one word of the name is of whom it leads to.
+        # A family's phone: another document, and a name that is no more or less of the same one.
         met = [one for one in said if one != "by_id.id"]
         joins.append(f"left join clients met on met.id = coalesce({', '.join(met)})")
+        theirs, own_name = _name_words("met.name"), _name_words("v.name")
         other = (
             "v.nie_key <> app_private.document_key(met.passport_or_nie)"
-            f" and not ({_name_words('v.name')} && {_name_words('met.name')})"
+            f" and not ({own_name} <@ {theirs} or {theirs} <@ {own_name})"
         )
         if "id" in known:
             other += " and by_id.id is null"
@@ -414,7 +415,9 @@ def _match(mapping: Mapping) -> Any:
 
 def _name_words(column: str) -> str:
     """The words of a name, accents and capitals aside."""
-    return f"regexp_split_to_array(app_private.normalise({column}), '[^[:alnum:]]+')"
+    return (
+        f"array_remove(regexp_split_to_array(app_private.normalise({column}), '[^[:alnum:]]+'), '')"
+    )
 
 
 #: As `client_edits` has them.

@@ -159,9 +159,17 @@ class TestJudging:
         self, admin: Staff, database: Postgres, existing: str, contact: str
     ) -> None:
         await imported(admin, csv_of("Amina Haddad;600111222;amina@example.org;;X1234567L;;"))
-        found = await judged(
-            admin, csv_of(f"Karim Ziani;{contact};;Y7654321Z;;"), existing=existing
-        )
+        # The same surname is what a family has.
+        for name in ("Karim Ziani", "Karim Haddad", "(Karim)"):
+            row = f"{name};{contact};;Y7654321Z;;"
+            found = await judged(admin, csv_of(row), existing=existing)
+            assert results(database, found.id) == {2: ("invalid", ["row:another_person"])}
+
+    async def test_a_remark_behind_both_names_makes_them_no_more_alike(
+        self, admin: Staff, database: Postgres
+    ) -> None:
+        await imported(admin, csv_of("Amina Haddad (madre);600111222;;;X1234567L;;"))
+        found = await judged(admin, csv_of("Karim Ziani (hijo);600111222;;;Y7654321Z;;"))
         assert results(database, found.id) == {2: ("invalid", ["row:another_person"])}
 
     @pytest.mark.parametrize(
@@ -169,6 +177,8 @@ class TestJudging:
         [
             # A passport became an NIE.
             "HADDAD, Amína;600111222;;;Y7654321Z;;",
+            "Amina Haddad Benítez;600111222;;;Y7654321Z;;",
+            "Amina;600111222;;;Y7654321Z;;",
             # Another name for the same document, or nothing to tell them apart by.
             "Karim Ziani;600111222;;;x-1234567-l;;",
             "Karim Ziani;600111222;;;;;",
