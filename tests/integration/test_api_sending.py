@@ -8,22 +8,9 @@ import httpx
 import pytest
 
 from services.actors import Staff
-from tests.fake_graph import FakeGraph, graph_server
-from tests.sending import Desk, desk
-from tests.support import Postgres
+from tests.fake_graph import FakeGraph
+from tests.sending import Desk
 from tests.tokens import api_app, calling, staff_token
-
-
-@pytest.fixture
-async def fake(database: Postgres) -> AsyncIterator[FakeGraph]:
-    async with graph_server() as server:
-        yield server
-
-
-@pytest.fixture
-async def amina(caseworker: Staff, database: Postgres, fake: FakeGraph) -> AsyncIterator[Desk]:
-    async with desk(caseworker, database, fake.url) as found:
-        yield found
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """Answering people: what is queued and by whom, in which order it leaves, and what staff do."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
@@ -15,24 +14,12 @@ from services.simulator import bodies
 from services.simulator.bodies import DEMO_NUMBER
 from services.whatsapp import Pacing
 from services.window import window_of
-from tests.fake_graph import FakeGraph, error, graph_server, plain
+from tests.fake_graph import FakeGraph, error, plain
 from tests.sending import AMINA, YUSUF, Desk, client_of, desk, writes
 from tests.support import SYSTEM, Postgres, deliver
 
 NOW = datetime(2026, 11, 29, 12, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)
-
-
-@pytest.fixture
-async def fake(database: Postgres) -> AsyncIterator[FakeGraph]:
-    async with graph_server() as server:
-        yield server
-
-
-@pytest.fixture
-async def amina(caseworker: Staff, database: Postgres, fake: FakeGraph) -> AsyncIterator[Desk]:
-    async with desk(caseworker, database, fake.url) as found:
-        yield found
 
 
 class TestQueueing:

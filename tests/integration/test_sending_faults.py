@@ -5,7 +5,6 @@ import json
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator
 from pathlib import Path
 from uuid import uuid4
 
@@ -18,24 +17,12 @@ from services.errors import Conflict
 from services.graph_errors import Remedy
 from services.simulator import bodies
 from services.simulator.bodies import DEMO_NUMBER
-from tests.fake_graph import Answer, FakeGraph, error, graph_server, http, plain
+from tests.fake_graph import Answer, FakeGraph, error, http, plain
 from tests.sending import AMINA, YUSUF, Desk, client_of, desk, writes
 from tests.servers import free_port, simulated_graph
 from tests.support import SYSTEM, Postgres, deliver
 
 ROOT = Path(__file__).parents[2]
-
-
-@pytest.fixture
-async def fake(database: Postgres) -> AsyncIterator[FakeGraph]:
-    async with graph_server() as server:
-        yield server
-
-
-@pytest.fixture
-async def amina(caseworker: Staff, database: Postgres, fake: FakeGraph) -> AsyncIterator[Desk]:
-    async with desk(caseworker, database, fake.url) as found:
-        yield found
 
 
 async def patient(amina: Desk) -> None:

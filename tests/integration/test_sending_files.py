@@ -47,12 +47,6 @@ async def fake(storage: LocalStorage) -> AsyncIterator[FakeGraph]:
         yield server
 
 
-@pytest.fixture
-async def amina(caseworker: Staff, database: Postgres, fake: FakeGraph) -> AsyncIterator[Desk]:
-    async with desk(caseworker, database, fake.url) as found:
-        yield found
-
-
 KINDS = [
     pytest.param(File("image", "a.png", picture(), "Mire"), id="image"),
     pytest.param(File("document", "Cita.pdf", PDF, "Su cita"), id="document"),

@@ -12,7 +12,7 @@ from services.actors import Staff
 from services.conversations import TimelineMessage
 from services.events import HELD, Held
 from services.outgoing import TemplateMessage
-from tests.fake_graph import FakeGraph, graph_server
+from tests.fake_graph import FakeGraph
 from tests.sending import Desk, desk
 from tests.servers import Graph, simulated_graph
 from tests.support import SYSTEM, Postgres, deliver
@@ -104,18 +104,6 @@ async def test_after_a_day_it_is_among_what_did_not_arrive(meta: tuple[Desk, Gra
 
 class TestAnswers:
     """What stands in the answer, and when it comes."""
-
-    @pytest.fixture
-    async def fake(self, database: Postgres) -> AsyncIterator[FakeGraph]:
-        async with graph_server() as server:
-            yield server
-
-    @pytest.fixture
-    async def amina(
-        self, caseworker: Staff, database: Postgres, fake: FakeGraph
-    ) -> AsyncIterator[Desk]:
-        async with desk(caseworker, database, fake.url) as found:
-            yield found
 
     @pytest.mark.parametrize("word", ["accepted", "sealed_for_the_night", 7, None, ["paused"]])
     async def test_any_other_word_holds_nothing_back(

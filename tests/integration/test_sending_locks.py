@@ -5,7 +5,7 @@ then finds how it ended; never do the two wait for each other.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from uuid import UUID, uuid4
 
@@ -15,13 +15,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from db import sending as sql
 from db.engine import begin
 from services import sending
-from services.actors import Staff
 from services.conversations import TimelineMessage
 from services.simulator.bodies import DEMO_NUMBER
-from tests.fake_graph import FakeGraph, graph_server
 from tests.pages import eventually
-from tests.sending import Desk, desk
-from tests.support import SYSTEM, Postgres
+from tests.sending import Desk
+from tests.support import SYSTEM
 
 #: What becomes of a message that a dispatcher has taken; whether it became that.
 Deed = Callable[[AsyncConnection, UUID, UUID], Awaitable[bool]]
@@ -48,18 +46,6 @@ async def had_arrived(connection: AsyncConnection, message_id: UUID, _owner: UUI
 
 
 DEEDS = [leaves, is_put_off, fails, had_arrived]
-
-
-@pytest.fixture
-async def fake(database: Postgres) -> AsyncIterator[FakeGraph]:
-    async with graph_server() as server:
-        yield server
-
-
-@pytest.fixture
-async def amina(caseworker: Staff, database: Postgres, fake: FakeGraph) -> AsyncIterator[Desk]:
-    async with desk(caseworker, database, fake.url) as found:
-        yield found
 
 
 @pytest.fixture
