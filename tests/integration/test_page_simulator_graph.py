@@ -243,8 +243,10 @@ async def test_a_template_that_is_held_back_can_be_sent_on(omar: User, send: Sen
     wamid = await send("template", template)
     assert [message.wamid for message in meta().held] == [wamid]
     await eventually(lambda: "WhatsApp retiene 1 mensaje." in markup(omar))
+    assert "Welcome and congratulations" not in screen(omar)
     report(omar, chip(omar, "Dejar salir"), "click")
-    await eventually(lambda: meta().held == [])
+    await eventually(lambda: "Welcome and congratulations" in screen(omar))
+    assert meta().held == []
     await meta().phones.settle()
     told = [json.loads(body) for body in meta().phones.deliveries]
     words = [d["entry"][0]["changes"][0]["value"]["statuses"][0]["status"] for d in told]

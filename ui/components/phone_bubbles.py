@@ -94,7 +94,7 @@ def _is_there(message: TimelineMessage, sight: Sight) -> bool:
     """Whether a message has reached WhatsApp, and then this phone."""
     if message.direction == "inbound":
         return True
-    return message.whatsapp_id is not None and message.whatsapp_id not in sight.waiting
+    return message.whatsapp_id is not None and message.whatsapp_id not in sight.waiting | sight.held
 
 
 def _read_up_to(messages: Sequence[TimelineMessage], sight: Sight) -> int:

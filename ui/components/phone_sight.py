@@ -27,6 +27,8 @@ class Sight:
     has_read: Callable[[str], bool] = field(default=lambda _: False)
     #: Messages that have not arrived, because the phone is off.
     waiting: frozenset[str] = frozenset()
+    #: Messages that WhatsApp keeps back.
+    held: frozenset[str] = frozenset()
     typing: bool = False
 
     def payload(self, message: TimelineMessage) -> Json:
@@ -47,5 +49,6 @@ def sight_of(person: Persona | None, messages: Sequence[TimelineMessage]) -> Sig
         sent=meta.payload_of,
         has_read=meta.has_read,
         waiting=frozenset(meta.phones.waiting(person.sender.user)),
+        held=frozenset(message.wamid for message in meta.held),
         typing=meta.is_typing(theirs),
     )
