@@ -1,6 +1,6 @@
 """Choosing a template, filling it in and sending it, with the message as the phone will show it."""
 
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from nicegui import ui
 from nicegui.events import UploadEventArguments
@@ -46,6 +46,7 @@ class TemplateDialog:
         self._key = uuid4()
         self._file: File | None = None
         self._fields: dict[str, ui.input] = {}
+        self._rows: dict[UUID, ui.html] = {}
         with (
             ui.dialog().props(f'aria-label="{_("Send a template")}"') as self._dialog,
             ui.card().classes("ac-dialog ac-dialog--wide ac-pick"),
@@ -90,23 +91,34 @@ class TemplateDialog:
                 return
             search = ui.input(value=words).props("type=search clearable debounce=150 autofocus")
             search.props["placeholder"] = search.props["aria-label"] = _("Search templates")
-            place = ui.element("div").classes("ac-pick-list")
-            search.on_value_change(lambda event: self._fill(place, event.value or ""))
-            self._fill(place, words)
+            self._rows = {}
+            with ui.element("div").classes("ac-pick-list"):
+                place = ui.element("div").classes("ac-contents")
+                rest = show(NOTHING).classes("ac-contents")
+            search.on_value_change(lambda event: self._fill(place, rest, event.value or ""))
+            self._fill(place, rest, words)
             self._end()
             focus(search)
 
-    def _fill(self, place: ui.element, words: str) -> None:
-        place.clear()
+    def _fill(self, place: ui.element, rest: ui.html, words: str) -> None:
         found = [t for t in self._found if _fits(t, words)]
-        with place:
-            for template in found[:_MOST_LISTED]:
-                row = button(_row(template)).classes("ac-pick-row")
-                row.on("click", lambda _event, chosen=template: self._show_form(chosen))
-            if len(found) > _MOST_LISTED:
-                show(tag("p", _("There are more. Search to find them."), class_="ac-muted"))
-            if not found:
-                show(tag("p", _("No template has these words."), class_="ac-muted"))
+        listed = found[:_MOST_LISTED]
+        for id in self._rows.keys() - {template.id for template in listed}:
+            self._rows.pop(id).delete()
+        # A row that stays is the same row: a press that is on its way still finds it.
+        for index, template in enumerate(listed):
+            if template.id in self._rows:
+                continue
+            with place:
+                row = self._rows[template.id] = button(_row(template)).classes("ac-pick-row")
+            row.on("click", lambda _event, chosen=template: self._show_form(chosen))
+            row.move(target_index=index)
+        said = ""
+        if len(found) > _MOST_LISTED:
+            said = _("There are more. Search to find them.")
+        elif not found:
+            said = _("No template has these words.")
+        rest.content = tag("p", said, class_="ac-muted").source if said else ""
 
     # --- what goes into it ------------------------------------------------------------------------
 
