@@ -9,6 +9,7 @@ each distinct one once, off the loop.
 import asyncio
 import json
 import re
+import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 from uuid import UUID
@@ -93,7 +94,9 @@ async def judge(
     await _read_phones(connection, mapping, tell)
     await tell(0.5)
     await connection.execute(text("analyze pg_temp.judged"))
-    await connection.execute(_match(mapping), {"id": import_id})
+    milliseconds = f"{time.time_ns() // 1_000_000:012x}"
+    moment = f"{milliseconds[:8]}-{milliseconds[8:]}-7"
+    await connection.execute(_match(mapping), {"id": import_id, "moment": moment})
     await tell(0.9)
     counted = await connection.execute(
         text("select result, count(*) as n from import_rows where import_id = :id group by result"),
@@ -228,6 +231,14 @@ _ADD_PHONES = text(
     "insert into read_phones select value ->> 0, value ->> 1, value ->> 2"
     " from jsonb_array_elements(:rows)"
 ).bindparams(bindparam("rows", type_=JSONB))
+
+
+#: A version 7 UUID (RFC 9562): the moment, the row where the standard has a counter, and 56 bits of
+#: chance. New clients lie side by side, in the file's order, in every index that ends in their id.
+_NEW_ID = (
+    "overlay(gen_random_uuid()::text placing :moment || lpad(to_hex(w.row / 256 % 4096), 3, '0')"
+    " || '-8' || lpad(to_hex(w.row % 256), 2, '0') from 1 for 22)::uuid"
+)
 
 
 def _match(mapping: Mapping) -> Any:
@@ -397,7 +408,7 @@ def _match(mapping: Mapping) -> Any:
       phone, email, passport_or_nie, notes, language, profile_type)
     select :id, w.row, r.result, w.all_problems,
       case when r.result = 'duplicate_in_file' then w.first end,
-      case when r.result = 'new' then gen_random_uuid() else w.there end,
+      case when r.result = 'new' then {_NEW_ID} else w.there end,
       case when r.result = 'updated' then {chosen[mapping.existing]} else '{{}}' end,
       {value["name"]}, w.phone, w.email, w.passport_or_nie, {value["notes"]}, {value["language"]},
       {value["profile_type"]}

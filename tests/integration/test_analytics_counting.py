@@ -5,10 +5,10 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-import psycopg
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from psycopg.types.json import Jsonb
 
 from services.actors import Staff
 from services.analytics import counting
@@ -138,6 +138,29 @@ class TestMoving:
         assert {profile for _, _, profile, _, _ in kept} == {"STUDENT", "all"}
         assert {whose for _, _, _, whose, _ in kept} == {str(admin.id), "all"}
 
+    async def test_many_people_who_come_and_go_at_once_are_each_counted(
+        self, desk: Desk, caseworker: Staff
+    ) -> None:
+        asylum = Evidence("asilo", "ASYLUM", "es", 0.5, negated=False).as_json()
+        desk.owner.execute(
+            "insert into clients (profile_type, status, language, profile_source, assigned_to,"
+            " profile_evidence, created_at, waiting_since) select t, s, l, p, a, e, d, w"
+            " from unnest(array['ASYLUM', 'ARRAIGO', 'OTHER']) t,"
+            " unnest(array['active', 'archived']) s, unnest(array['ar', null]) l,"
+            " unnest(array['staff', 'classifier', null]) p, unnest(array[%s, null]::uuid[]) a,"
+            " unnest(array['[]', %s]::jsonb[]) e, unnest(array[%s, %s]) d,"
+            " unnest(array[now(), null]) w, generate_series(1, 2)",
+            # Either side of midnight.
+            [caseworker.id, Jsonb([asylum]), MONDAY, MONDAY - timedelta(hours=10)],
+        )
+        await counted(desk)
+        assert desk.kept()["people", "1970-01-01", "all", "all", "active"] == 576
+        desk.owner.execute("delete from clients where language is null")
+        await counted(desk)
+        desk.owner.execute("delete from clients")
+        await counted(desk)
+        assert desk.kept() == {}
+
     async def test_whoever_is_erased_is_in_no_number(self, desk: Desk) -> None:
         amina = desk.client()
         desk.message(amina, "inbound", MONDAY)
@@ -223,7 +246,7 @@ class TestProposals:
         self, postgres: Postgres, evidence: list[Evidence]
     ) -> None:
         with postgres.connect() as connection:
-            stored = psycopg.types.json.Jsonb([piece.as_json() for piece in evidence])
+            stored = Jsonb([piece.as_json() for piece in evidence])
             found = connection.execute("select app_private.proposal_of(%s)", [stored]).fetchone()
         assert found == (propose(evidence).profile_type,)
 
@@ -325,7 +348,7 @@ class _Story:
             "language": {"language": "ar" if how % 2 else None},
             "decide": {
                 "profile_source": "staff" if how % 2 else "classifier",
-                "profile_evidence": psycopg.types.json.Jsonb([evidence] if how > 1 else []),
+                "profile_evidence": Jsonb([evidence] if how > 1 else []),
             },
         }
         columns = changes[what]

@@ -379,6 +379,16 @@ class TestWriting:
         assert (await clients.list_clients(admin, search="600111222")).total == 1
         assert (await clients.list_clients(admin, search="haddad")).total == 1
 
+    async def test_new_people_are_in_the_order_of_the_file(
+        self, admin: Staff, database: Postgres
+    ) -> None:
+        names = [f"Persona {n:03}" for n in range(600, 0, -1)]
+        await imported(admin, csv_of(*(f"{name};;;;;;" for name in names)))
+        with database.connect() as connection:
+            found = connection.execute("select id, name from clients order by id").fetchall()
+        assert [name for _, name in found] == names
+        assert {UUID(str(client_id)).version for client_id, _ in found} == {7}
+
     async def test_whoever_writes_later_is_the_same_person_and_stays_decided(
         self, admin: Staff, database: Postgres
     ) -> None:
