@@ -6,53 +6,34 @@ then their phones under the locks of identities, then what is changed of existin
 delivers messages waits for the second half only.
 """
 
-import asyncio
-from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
 import structlog
-from sqlalchemy import Row, func, or_, select, text, update
+from sqlalchemy import Row, func, select, text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db import inbound
 from db.engine import ORIGIN, Origin, begin
-from db.tables import imports, staff
+from db.tables import staff
 from services import changes, client_edits
 from services.actors import Actor, Staff, System
 from services.errors import Forbidden
-from services.imports import jobs, judge, staging
+from services.imports import attempts, jobs, judge, staging
+from services.imports.attempts import Progress
 from services.imports.files import Reading, Unreadable
 from services.imports.mapping import Mapping
 from services.permissions import Permission, may, requires
 
 log = structlog.get_logger()
 
-#: Attempts before an import has failed for good.
-ATTEMPTS = 3
-#: Work that has not been heard of for so long is taken up again.
-LEASE = "1 minute"
-#: Seconds between two words about how far the work is, which keep the lease too.
-_TELL_EVERY = 0.5
-_BEAT_EVERY = 10.0
-_PAUSE = 10
 #: Rows of one statement: each is some seconds at most.
 _WRITTEN_AT_ONCE, _PHONES_AT_ONCE, _UPDATED_AT_ONCE, _UNDONE_AT_ONCE = 10_000, 50_000, 2_000, 5_000
 #: Pages are told of so many clients one by one.
 _ANNOUNCED = 500
 #: Time for a file to arrive.
 _UPLOAD_TIME = "1 hour"
-
-_import = imports.c
-
-
-class _Stopped(Exception):
-    """Whoever imports wants it stopped."""
-
-
-class _Lost(Exception):
-    """Another process has taken the work up."""
 
 
 class _Changed(Exception):
@@ -62,36 +43,36 @@ class _Changed(Exception):
 @requires(Permission.SYSTEM)
 async def work(actor: System) -> int:
     """Do the oldest piece of work that waits; 0 when none does."""
-    claimed = await _claim(actor)
+    claimed = await attempts.claim(actor, _WORK)
     if claimed is None:
         return await _drop_unfinished_uploads(actor)
-    if claimed.attempts > ATTEMPTS:
-        await _fail(actor, claimed, "interrupted")
+    if claimed.attempts > attempts.MOST:
+        await attempts.fail(actor, claimed, "interrupted")
         return 1
     try:
-        async with _Progress(actor, claimed) as tell:
+        async with Progress(actor, claimed) as tell:
             await _WORK[claimed.state](actor, claimed, tell)
-    except _Stopped:
-        await _cancelled(actor, claimed)
-    except _Lost:
+    except attempts.Stopped:
+        await attempts.cancel(actor, claimed)
+    except attempts.Lost:
         log.info("import.lost", import_id=str(claimed.id))
     except Unreadable as problem:
-        await _fail(actor, claimed, problem.code, row=problem.row)
+        await attempts.fail(actor, claimed, problem.code, row=problem.row)
     except Forbidden:
-        await _fail(actor, claimed, "not_allowed")
+        await attempts.fail(actor, claimed, "not_allowed")
     except _Changed:
-        await _judge_again(actor, claimed)
+        await attempts.judge_again(actor, claimed)
     except Exception:
         # Whatever it is, it is told and tried again.
         log.exception("import.attempt_failed", import_id=str(claimed.id))
-        if claimed.attempts >= ATTEMPTS:
-            await _fail(actor, claimed, "not_done")
+        if claimed.attempts >= attempts.MOST:
+            await attempts.fail(actor, claimed, "not_done")
         else:
-            await _release(actor, claimed)
+            await attempts.release(actor, claimed)
     return 1
 
 
-async def _judge(actor: System, claimed: Row[Any], tell: "_Progress") -> None:
+async def _judge(actor: System, claimed: Row[Any], tell: Progress) -> None:
     reading, mapping = Reading.of(claimed.reading), Mapping.of(claimed.mapping)
     staged = claimed.staged
     if staged is None or staged["reading"] != reading.json():
@@ -100,11 +81,9 @@ async def _judge(actor: System, claimed: Row[Any], tell: "_Progress") -> None:
             staged = await staging.stage(
                 connection, claimed.id, claimed.kind, claimed.size, reading, tell
             )
-            await _finish(connection, claimed, state=claimed.state, staged=staged)
+            await attempts.finish(connection, claimed, state=claimed.state, staged=staged)
     async with begin(actor) as connection:
         tell.phase = "judging"
-        # Planned for what is there now, and not for an empty table.
-        await connection.execute(text("select set_config('jit', 'off', true)"))
         counts = await judge.judge(connection, claimed.id, mapping, staged["first"], tell)
         goes_on = not claimed.dry_run
         problem = None
@@ -117,13 +96,13 @@ async def _judge(actor: System, claimed: Row[Any], tell: "_Progress") -> None:
         elif goes_on and not counts["new"] + counts["updated"]:
             values = {"state": "done", "problem": None, "finished_at": func.clock_timestamp()}
             await jobs.remove_content(connection, claimed.id, rows=False)
-        await _finish(
+        await attempts.finish(
             connection, claimed, counts=counts, judged_at=func.now(), attempts=0, **values
         )
     log.info("import.judged", import_id=str(claimed.id), rows=counts["rows"])
 
 
-async def _write(actor: System, claimed: Row[Any], tell: "_Progress") -> None:
+async def _write(actor: System, claimed: Row[Any], tell: Progress) -> None:
     admin = await _acting(actor, claimed.requested_by, claimed.assurance)
     first, last, written, changed = await _extent(actor, claimed.id)
     origin = ORIGIN.set(Origin(claimed.address, f"import-{claimed.id}"))
@@ -149,7 +128,7 @@ async def _write(actor: System, claimed: Row[Any], tell: "_Progress") -> None:
             await _announce(connection, claimed.id)
             await _as_the_software(connection)
             await jobs.remove_content(connection, claimed.id, rows=False)
-            await _finish(
+            await attempts.finish(
                 connection,
                 claimed,
                 state="done",
@@ -165,7 +144,7 @@ async def _write(actor: System, claimed: Row[Any], tell: "_Progress") -> None:
     log.info("import.done", import_id=str(claimed.id), written=written, changed=changed)
 
 
-async def _undo(actor: System, claimed: Row[Any], tell: "_Progress") -> None:
+async def _undo(actor: System, claimed: Row[Any], tell: Progress) -> None:
     admin = await _acting(actor, claimed.undone_by, claimed.assurance)
     first, last, _, _ = await _extent(actor, claimed.id)
     origin = ORIGIN.set(Origin(claimed.address, f"import-{claimed.id}"))
@@ -183,7 +162,7 @@ async def _undo(actor: System, claimed: Row[Any], tell: "_Progress") -> None:
                 counts = {name: counts[name] + some[name] for name in counts}
                 await tell((start - first) / max(last - first, 1))
             await _as_the_software(connection)
-            await _finish(
+            await attempts.finish(
                 connection,
                 claimed,
                 state="undone",
@@ -206,7 +185,7 @@ async def _batches(
     first: int,
     last: int,
     size: int,
-    tell: "_Progress",
+    tell: Progress,
 ) -> None:
     call = text(f"select app_private.{function}(:id, :first, :last)")
     for start in range(first, last + 1, size):
@@ -333,117 +312,6 @@ async def _announce(connection: AsyncConnection, import_id: UUID) -> None:
     await changes.announce(connection, {client_id: [] for client_id in found})
 
 
-async def _claim(actor: System) -> Row[Any] | None:
-    waiting = (
-        select(_import.id)
-        .where(
-            _import.state.in_(tuple(_WORK)),
-            or_(_import.leased_until.is_(None), _import.leased_until < func.now()),
-        )
-        .order_by(_import.created_at)
-        .limit(1)
-        .with_for_update(skip_locked=True)
-        .scalar_subquery()
-    )
-    async with begin(actor) as connection:
-        taken: Row[Any] | None = (
-            await connection.execute(
-                update(imports)
-                .where(_import.id == waiting)
-                .values(
-                    attempts=_import.attempts + 1,
-                    progress=0,
-                    leased_until=func.now() + text(f"interval '{LEASE}'"),
-                )
-                .returning(imports)
-            )
-        ).one_or_none()
-        return taken
-
-
-async def _finish(connection: AsyncConnection, claimed: Row[Any], **values: Any) -> None:
-    """Settle a step that is still ours, in the transaction of its effect."""
-    done = await connection.execute(
-        update(imports)
-        .where(*_own(claimed), _import.wants_cancel.is_(False))
-        .values(
-            **({"leased_until": None} if values.get("state") != claimed.state else {}), **values
-        )
-    )
-    if done.rowcount == 0:
-        raise _Stopped if await _wants_cancel(connection, claimed) else _Lost
-
-
-async def _wants_cancel(connection: AsyncConnection, claimed: Row[Any]) -> bool:
-    found = await connection.scalar(select(_import.wants_cancel).where(*_own(claimed)))
-    return bool(found)
-
-
-def _own(claimed: Row[Any]) -> list[Any]:
-    return [
-        _import.id == claimed.id,
-        _import.state == claimed.state,
-        _import.attempts == claimed.attempts,
-    ]
-
-
-async def _fail(actor: System, claimed: Row[Any], code: str, *, row: int | None = None) -> None:
-    """Give up. What an undo could not take back stays done, and can be undone again."""
-    log.warning("import.failed", import_id=str(claimed.id), code=code, attempt=claimed.attempts)
-    state = "failed"
-    if claimed.state == "undoing":
-        state, code = "done", "not_undone"
-    values: dict[str, Any] = {"state": state, "problem": code, "problem_row": row}
-    if state == "failed":
-        values["finished_at"] = func.now()
-    async with begin(actor) as connection:
-        done = await connection.execute(
-            update(imports).where(*_own(claimed)).values(leased_until=None, **values)
-        )
-        if done.rowcount and state == "failed":
-            await jobs.remove_content(connection, claimed.id, rows=False)
-
-
-async def _release(actor: System, claimed: Row[Any]) -> None:
-    pause = text(f"interval '{_PAUSE * claimed.attempts} seconds'")
-    async with begin(actor) as connection:
-        await connection.execute(
-            update(imports).where(*_own(claimed)).values(leased_until=func.now() + pause)
-        )
-
-
-async def _cancelled(actor: System, claimed: Row[Any]) -> None:
-    async with begin(actor) as connection:
-        done = await connection.execute(
-            update(imports)
-            .where(*_own(claimed))
-            .values(state="cancelled", finished_at=func.now(), leased_until=None)
-        )
-        if done.rowcount:
-            await jobs.remove_content(connection, claimed.id, rows=True)
-    log.info("import.cancelled", import_id=str(claimed.id))
-
-
-async def _judge_again(actor: System, claimed: Row[Any]) -> None:
-    """Nothing was written. What nobody has looked at goes on by itself, once; else somebody looks
-    at it, which ends what could go round forever."""
-    is_first = claimed.problem != "changed_meanwhile"
-    by_itself = Mapping.of(claimed.mapping).by_itself and is_first
-    async with begin(actor) as connection:
-        await connection.execute(
-            update(imports)
-            .where(*_own(claimed))
-            .values(
-                state="judging",
-                dry_run=not by_itself,
-                problem="changed_meanwhile",
-                leased_until=None,
-                attempts=claimed.attempts if by_itself else 0,
-            )
-        )
-    log.info("import.changed_meanwhile", import_id=str(claimed.id))
-
-
 async def _drop_unfinished_uploads(actor: System) -> int:
     """A file that stopped arriving, because a browser or a process did."""
     async with begin(actor) as connection:
@@ -454,75 +322,3 @@ async def _drop_unfinished_uploads(actor: System) -> int:
             )
         )
         return done.rowcount
-
-
-class _Progress:
-    """Tells how far the work is, keeps its lease, and stops it when somebody wants that."""
-
-    def __init__(self, actor: System, claimed: Row[Any]) -> None:
-        self._actor = actor
-        self._claimed = claimed
-        self._told_at = float("-inf")
-        self._share = 0.0
-        self._why: type[Exception] | None = None
-        self.phase: str | None = None
-
-    async def __call__(self, share: float) -> None:
-        """`share`: 0..1 of the phase. Raises _Stopped or _Lost."""
-        self._share = share
-        if asyncio.get_running_loop().time() - self._told_at >= _TELL_EVERY:
-            await self._tell()
-
-    async def __aenter__(self) -> "_Progress":
-        task = asyncio.current_task()
-        assert task is not None
-        self._task = task
-        self._beating = asyncio.create_task(self._beat())
-        return self
-
-    async def __aexit__(self, _: object, error: BaseException | None, __: object) -> None:
-        self._beating.cancel()
-        with suppress(asyncio.CancelledError):
-            await self._beating
-        if isinstance(error, asyncio.CancelledError) and self._why is not None:
-            self._task.uncancel()
-            raise self._why from None
-
-    async def _beat(self) -> None:
-        """Long statements say nothing themselves."""
-        while True:
-            await asyncio.sleep(1.0)
-            now = asyncio.get_running_loop().time()
-            try:
-                if now - self._told_at >= _BEAT_EVERY or await self._is_unwanted():
-                    await self._tell()
-            except (_Stopped, _Lost) as why:
-                self._why = type(why)
-                self._task.cancel()
-                return
-            except Exception:  # noqa: BLE001 - a beat that is missed is no reason to stop
-                log.warning("import.beat_missed", import_id=str(self._claimed.id))
-
-    async def _is_unwanted(self) -> bool:
-        async with begin(self._actor) as connection:
-            return await _wants_cancel(connection, self._claimed)
-
-    async def _tell(self) -> None:
-        self._told_at = asyncio.get_running_loop().time()
-        async with begin(self._actor) as connection:
-            row = (
-                await connection.execute(
-                    update(imports)
-                    .where(*_own(self._claimed))
-                    .values(
-                        phase=self.phase,
-                        progress=min(max(self._share, 0.0), 1.0),
-                        leased_until=func.now() + text(f"interval '{LEASE}'"),
-                    )
-                    .returning(_import.wants_cancel)
-                )
-            ).one_or_none()
-        if row is None:
-            raise _Lost
-        if row.wants_cancel and self._claimed.state != "undoing":
-            raise _Stopped

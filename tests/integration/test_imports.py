@@ -16,7 +16,7 @@ from services.actors import Staff
 from services.analytics import counting
 from services.analytics.hours import WorkingHours
 from services.errors import Conflict, Forbidden, Invalid
-from services.imports import jobs, report, run, uploads
+from services.imports import attempts, jobs, report, run, uploads
 from services.imports.files import Reading, Unreadable
 from services.imports.mapping import Mapping
 from services.simulator import bodies
@@ -482,7 +482,7 @@ class TestInterruptions:
     ) -> None:
         found = await judged(admin, csv_of(AMINA, FATOU))
         await jobs.start_import(admin, found.id)
-        claimed = await run._claim(SYSTEM)
+        claimed = await attempts.claim(SYSTEM, ["importing"])
         assert claimed is not None
         assert await run.work(SYSTEM) == 0, "it is another process's"
         with database.connect() as connection:
