@@ -175,6 +175,8 @@ async def erase(
         names = await _identities(connection, client_id)
         # Whoever applies a message of theirs at this moment waits, and then finds nobody.
         await lock_identities(connection, names)
+        # So does whoever sends to them, or hears of what was sent; or they wait for that.
+        await connection.execute(select(func.app_private.hold_messages_of(client_id)))
         held = (
             await connection.execute(
                 select(clients.c.legal_hold).where(clients.c.id == client_id).with_for_update()

@@ -1,4 +1,4 @@
-"""Somebody takes a message back in the very moment in which something becomes of it.
+"""Somebody takes a message back, or erases whom it is for, when something becomes of it.
 
 Both touch the message and its place in the queue. Whoever comes second waits for the first, and
 then finds how it ended; never do the two wait for each other.
@@ -10,11 +10,12 @@ from contextlib import contextmanager
 from uuid import UUID, uuid4
 
 import pytest
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db import sending as sql
 from db.engine import begin
-from services import sending
+from services import erasures, sending
 from services.conversations import TimelineMessage
 from services.simulator.bodies import DEMO_NUMBER
 from tests.pages import eventually
@@ -43,6 +44,15 @@ async def had_arrived(connection: AsyncConnection, message_id: UUID, _owner: UUI
     number = DEMO_NUMBER.phone_number_id
     row = {"id": str(message_id), "phone_number_id": number, "whatsapp_id": "wamid.1"}
     return bool(await sql.own(connection, [row]))
+
+
+async def is_read(connection: AsyncConnection, message_id: UUID, _owner: UUID) -> bool:
+    """A status of a message that has left already."""
+    await connection.execute(
+        text("update messages set status = 'read', status_at = now() where id = :id"),
+        {"id": message_id},
+    )
+    return True
 
 
 DEEDS = [leaves, is_put_off, fails, had_arrived]
@@ -95,6 +105,36 @@ async def test_taken_back_first_nothing_becomes_of_it(
     assert await first
     assert await second is (deed is fails)
     assert await amina.texts() == []
+
+
+@pytest.mark.parametrize("deed", [*DEEDS, is_read])
+async def test_erased_first_nothing_becomes_of_it(
+    amina: Desk, taken: tuple[TimelineMessage, UUID], deed: Deed
+) -> None:
+    message, owner = taken
+    with kept_waiting(amina, message.id):
+        first = asyncio.create_task(erasures.erase(SYSTEM, amina.client_id, reason="request"))
+        await until_waiting(amina, 1)
+        second = asyncio.create_task(do(deed, message.id, owner))
+        await until_waiting(amina, 2)
+    assert (await first).counts["messages"] == 2
+    assert await second is (deed in (fails, is_read))
+    assert amina.sql("select from messages union all select from clients") == []
+
+
+@pytest.mark.parametrize("deed", [*DEEDS, is_read])
+async def test_erased_afterwards_it_is_gone_all_the_same(
+    amina: Desk, taken: tuple[TimelineMessage, UUID], deed: Deed
+) -> None:
+    message, owner = taken
+    with kept_waiting(amina, message.id):
+        first = asyncio.create_task(do(deed, message.id, owner))
+        await until_waiting(amina, 1)
+        second = asyncio.create_task(erasures.erase(SYSTEM, amina.client_id, reason="request"))
+        await until_waiting(amina, 2)
+    assert await first
+    assert (await second).counts["messages"] == 2
+    assert amina.sql("select from messages union all select from clients") == []
 
 
 @pytest.mark.parametrize("deed", DEEDS)
