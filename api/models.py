@@ -11,7 +11,7 @@ from services.audit_reading import AuditEntry
 from services.client_edits import LENGTHS
 from services.clients import ClientStatus, ClientSummary, ProfileSource, ProfileType
 from services.conversations import MessageStatus, TimelineMessage
-from services.events import Direction, MessageType
+from services.events import Direction, Held, MessageType
 
 _CLIENT: JsonDict = {
     "id": "7b6f4c1e-6c0a-4c53-9b8e-5b1f9a3c2d10",
@@ -191,6 +191,9 @@ class Message(BaseModel):
     media: Media | None
     status: MessageStatus
     error: MessageProblem | None
+    held: Held | None = Field(
+        description="Why WhatsApp, which accepted the message, does not send it for now."
+    )
     sent_at: datetime
     whatsapp_id: str | None
     edited: bool
@@ -213,6 +216,7 @@ class Message(BaseModel):
             )
             if message.error
             else None,
+            held=message.sending.held if message.sending else None,
             sent_at=message.sent_at,
             whatsapp_id=message.whatsapp_id,
             edited=message.edited,

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 import httpx
 import pytest
 
+from api.models import Message
 from services import template_sync, undelivered
 from services.actors import Staff
 from services.conversations import TimelineMessage
@@ -56,6 +57,7 @@ async def test_it_is_accepted_with_the_reason_and_what_follows_goes_on(
     amina, graph = meta
     message = await held_back(amina, graph, why)
     assert (message.status, held(message)) == ("accepted", why)
+    assert Message.of(message).held == why, "programs are told too"
     next_one = await amina.say("Le escribo por su cita")
     await amina.send()
     next_one = await amina.now(next_one)

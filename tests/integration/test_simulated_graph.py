@@ -345,6 +345,16 @@ class TestFaults:
         sent = HTTP.get(f"{graph.url}/_simulator/sent").json()
         assert [each["body"] for each in sent] == [text()]
 
+    @pytest.mark.parametrize("control", ["faults", "held", "phones/34600000199"])
+    @pytest.mark.parametrize("body", [b"[]", b"{", b"\xff", b""])
+    def test_what_is_no_object_is_refused_and_changes_nothing(
+        self, graph: Graph, control: str, body: bytes
+    ) -> None:
+        graph.faults.set("rate_limit")
+        answer = HTTP.post(f"{graph.url}/_simulator/{control}", content=body)
+        assert answer.status_code == 422
+        assert graph.faults.active == {"rate_limit": 1}
+
 
 class TestMedia:
     def test_that_somebody_sent_is_served(self, graph: Graph) -> None:
