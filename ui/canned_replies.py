@@ -19,6 +19,7 @@ from ui.components.icons import icon
 from ui.components.markup import NOTHING, Html, join, tag
 from ui.components.reply_editor import ReplyEditor, reply_row
 from ui.components.reply_words import VARIABLES, problem
+from ui.components.search_field import search_field
 from ui.components.states import empty_state
 from ui.components.structured_editor import StructuredEditor, structured_row
 from ui.components.undo import UndoToast
@@ -69,11 +70,7 @@ class RepliesPage:
                     add.classes("ac-button--primary")
         with ui.element("div").classes("ac-templates") as self._root:
             with ui.element("div").classes("ac-templates-tools"):
-                search = ui.input().props("type=search debounce=150 clearable")
-                label = _("Search replies")
-                search.props["aria-label"] = search.props["placeholder"] = label
-                search.props["data-ac-key"] = "/"
-                search.classes("ac-search").on_value_change(lambda e: self._search(e.value or ""))
+                search_field(_("Search replies"), on_type=self._search)
             with ui.element("div").classes("ac-templates-panes") as self._panes:
                 with ui.element("div").classes("ac-templates-list"):
                     self._list = ui.element("ul").classes("ac-plain")

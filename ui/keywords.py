@@ -29,6 +29,7 @@ from ui.components.keyword_words import (
     strength_words,
 )
 from ui.components.markup import NOTHING, Html, join, tag
+from ui.components.search_field import search_field
 from ui.components.states import empty_state
 from ui.components.tags import PROFILES, label_tag, profile_label
 from ui.components.undo import UndoToast
@@ -113,11 +114,7 @@ class KeywordsPage:
 
     def _build_tools(self) -> None:
         with ui.element("div").classes("ac-templates-tools"):
-            search = ui.input().props("type=search debounce=150 clearable")
-            label = _("Search keywords")
-            search.props["aria-label"] = search.props["placeholder"] = label
-            search.props["data-ac-key"] = "/"
-            search.classes("ac-search").on_value_change(lambda e: self._search(e.value or ""))
+            search_field(_("Search keywords"), on_type=self._search)
             types = {"": _("All profile types")}
             types |= {kind: profile_label(kind) for kind in KEYWORD_TYPES}
             _select(types, _("Profile type"), self._choose_type)

@@ -12,6 +12,7 @@ from ui.components.avatars import avatar
 from ui.components.elements import show
 from ui.components.icons import icon
 from ui.components.markup import NOTHING, Html, join, tag
+from ui.components.search_field import search_field
 from ui.components.states import empty_state, skeleton_rows
 from ui.components.whatsapp_text import without_reordering
 from ui.formats import day_and_time, exact, phone
@@ -108,12 +109,13 @@ def _whose(one: Found) -> Html:
 
 
 def _search_field(words: str) -> None:
-    field = ui.input(placeholder=_("Words, or “a phrase”"), value=words)
-    field.classes("ac-search ac-found-field").props('type=search data-ac-key="/" autofocus')
-    field.props["aria-label"] = _("Search in all messages")
-    field.props["maxlength"] = MOST_SEARCH
-    with field.add_slot("prepend"):
-        show(icon("search"), "span").classes("ac-contents")
+    field = search_field(
+        _("Search in all messages"),
+        value=words,
+        placeholder=_("Words, or “a phrase”"),
+        most=MOST_SEARCH,
+    )
+    field.classes("ac-found-field").props("autofocus")
 
     def enter(event: GenericEventArguments) -> None:
         asked = str(event.args or "")[:MOST_SEARCH]

@@ -21,6 +21,7 @@ from ui.components.focus import focus
 from ui.components.icons import icon
 from ui.components.markup import NOTHING, Html, join, tag
 from ui.components.message_preview import template_preview
+from ui.components.search_field import search_field
 from ui.components.states import empty_state
 from ui.components.tags import label_tag
 from ui.components.template_words import (
@@ -134,10 +135,11 @@ class TemplatesPage:
         ui.timer(_CLOCK, self._look_again, immediate=False)
 
     def _tools(self) -> None:
-        search = ui.input(value=self._query.search).props("type=search debounce=150 clearable")
-        search.props["aria-label"] = search.props["placeholder"] = _("Search templates")
-        search.props["data-ac-key"] = "/"
-        search.classes("ac-search").on_value_change(lambda e: self._ask(search=e.value or ""))
+        search_field(
+            _("Search templates"),
+            value=self._query.search,
+            on_type=lambda typed: self._ask(search=typed),
+        )
         states = {
             "": _("Any state"),
             "sendable": _("Can be sent"),

@@ -16,6 +16,7 @@ from ui.components.elements import Select, button, set_attribute, show
 from ui.components.icons import icon
 from ui.components.markup import NOTHING, Html, join, tag
 from ui.components.narrowing_words import narrowed_to
+from ui.components.search_field import search_field
 from ui.components.tags import PROFILES, STATUSES, profile_label, status_label
 from ui.i18n import _
 
@@ -94,17 +95,12 @@ class ClientTools:
         self._count.text = words
 
     def _search_field(self, words: str) -> ui.input:
-        field = ui.input(placeholder=_("Name, phone, e-mail or NIE"), value=words)
-        field.classes("ac-search")
-        field.props('type=search debounce=250 data-ac-key="/"')
-        field.props["aria-label"] = _("Search clients")
-        field.props["maxlength"] = MOST_SEARCH
-        with field.add_slot("prepend"):
-            show(icon("search"), "span").classes("ac-contents")
-        with field.add_slot("append"):
-            show(tag("kbd", "/"), "span").classes("ac-key-hint").props("aria-hidden=true")
-        field.on_value_change(
-            lambda event: self._ask(lambda query: query.searching(event.value or ""), typing=True)
+        field = search_field(
+            _("Search clients"),
+            value=words,
+            placeholder=_("Name, phone, e-mail or NIE"),
+            most=MOST_SEARCH,
+            on_type=lambda typed: self._ask(lambda query: query.searching(typed), typing=True),
         )
 
         async def enter(event: GenericEventArguments) -> None:

@@ -16,6 +16,7 @@ from ui.components.elements import Select, button, set_attribute, show
 from ui.components.icons import icon
 from ui.components.label_tags import TINTS
 from ui.components.markup import Html, join, tag
+from ui.components.search_field import search_field
 from ui.components.tags import PROFILES, profile_label
 from ui.i18n import N_, _, ngettext
 from ui.inbox_query import MOST_SEARCH, InboxQuery
@@ -94,19 +95,13 @@ class InboxTools:
             self._views.content = _views(self._query, counts).source
 
     def _build_search(self, words: str) -> None:
-        field = ui.input(placeholder=_("Name, phone, e-mail or NIE"), value=words)
-        field.classes("ac-search ac-inbox-search")
-        field.props('type=search debounce=250 data-ac-key="/"')
-        field.props["aria-label"] = _("Search in this view")
-        field.props["maxlength"] = MOST_SEARCH
-        with field.add_slot("prepend"):
-            show(icon("search"), "span").classes("ac-contents")
-        with field.add_slot("append"):
-            show(tag("kbd", "/"), "span").classes("ac-key-hint").props("aria-hidden=true")
-        field.on_value_change(
-            lambda event: self._ask(lambda query: query.searching(event.value or ""), typing=True)
-        )
-        self._search = field
+        self._search = search_field(
+            _("Search in this view"),
+            value=words,
+            placeholder=_("Name, phone, e-mail or NIE"),
+            most=MOST_SEARCH,
+            on_type=lambda typed: self._ask(lambda query: query.searching(typed), typing=True),
+        ).classes("ac-inbox-search")
         words_in = join([icon("text"), tag("span", _("Search in all messages"))])
         self._everywhere = button(words_in).classes("ac-link-button ac-inbox-everywhere")
 
