@@ -4,10 +4,11 @@ Times are read off a histogram (`db/analytics.py` has its steps): to the minute 
 to five minutes, half an hour, a working day. The step's beginning is told.
 """
 
+from bisect import bisect_left
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import accumulate
 
-import pandas as pd
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.analytics import numbers
@@ -52,12 +53,12 @@ async def read(connection: AsyncConnection, scope: Scope) -> Answers:
 
 def times(histogram: Iterable[tuple[str, int]]) -> Times:
     """Read a histogram of working minutes: (where a step begins, how many answers)."""
-    counted = pd.Series({int(key): n for key, n in histogram if n}, dtype="int64").sort_index()
-    total = int(counted.sum())
+    steps = sorted((int(key), n) for key, n in histogram if n)
+    running = list(accumulate(n for _, n in steps))
+    total = running[-1] if running else 0
     if not total:
         return Times(0, None, None)
-    running = counted.cumsum()
-    return Times(total, *(int(running.index[running >= total * p][0]) for p in (0.5, 0.9)))
+    return Times(total, *(steps[bisect_left(running, total * p)][0] for p in (0.5, 0.9)))
 
 
 def times_of(histogram: Mapping[int, int]) -> Times:
