@@ -12,21 +12,8 @@ export default {
     tokens: Object, // placeholder colour -> token
     links: Array,
   },
-  async mounted() {
-    const { Plotly } = await import("nicegui-plotly");
-    if (!this.$refs.chart) return;
-    this.plotly = Plotly;
-    await this.draw();
-    this.$refs.chart.on("plotly_click", (event) => this.open(event));
-    this.theme = new MutationObserver(() => this.draw());
-    this.theme.observe(document.body, { attributes: true, attributeFilter: ["class"] });
-    this.system = matchMedia("(prefers-color-scheme: dark)");
-    this.redraw = () => this.draw();
-    this.system.addEventListener("change", this.redraw);
-    addEventListener("beforeprint", this.redraw);
-    addEventListener("afterprint", this.redraw);
-    this.size = new ResizeObserver(() => Plotly.Plots.resize(this.$refs.chart));
-    this.size.observe(this.$el);
+  mounted() {
+    this.drawn = this.begin();
   },
   beforeUnmount() {
     this.theme?.disconnect();
@@ -37,6 +24,23 @@ export default {
     if (this.plotly && this.$refs.chart) this.plotly.purge(this.$refs.chart);
   },
   methods: {
+    async begin() {
+      const { Plotly } = await import("nicegui-plotly");
+      if (!this.$refs.chart) return;
+      this.plotly = Plotly;
+      await this.draw();
+      if (!this.$refs.chart) return;
+      this.$refs.chart.on("plotly_click", (event) => this.open(event));
+      this.theme = new MutationObserver(() => this.draw());
+      this.theme.observe(document.body, { attributes: true, attributeFilter: ["class"] });
+      this.system = matchMedia("(prefers-color-scheme: dark)");
+      this.redraw = () => this.draw();
+      this.system.addEventListener("change", this.redraw);
+      addEventListener("beforeprint", this.redraw);
+      addEventListener("afterprint", this.redraw);
+      this.size = new ResizeObserver(() => Plotly.Plots.resize(this.$refs.chart));
+      this.size.observe(this.$el);
+    },
     update() {
       if (this.plotly) this.draw();
     },
@@ -76,7 +80,9 @@ export default {
       if (address) location.assign(address);
     },
     async save(name) {
-      if (!this.plotly) return;
+      // Pressed before the drawing is there, it waits for it.
+      await this.drawn;
+      if (!this.$refs.chart) return;
       const { offsetWidth: width, offsetHeight: height } = this.$refs.chart;
       const picture = await this.plotly.toImage(this.$refs.chart, {
         format: "png",
