@@ -1,11 +1,11 @@
 """What one can ask of the activity log: who, what, about what, when, and which client."""
 
-from datetime import date
 from uuid import UUID
 
 from services.audit_reading import AuditPage
 from ui.audit_query import CHOICES, PATH, AuditQuery, known_tables
 from ui.components.audit_names import TABLES, kind_name, table_name
+from ui.components.filter_fields import choice_field, day_field
 from ui.components.icons import icon
 from ui.components.markup import Html, join, tag
 from ui.i18n import _
@@ -21,23 +21,25 @@ def opener_words(query: AuditQuery) -> Html:
 
 
 def filters(query: AuditQuery, people: list[tuple[UUID, str]], page: AuditPage) -> Html:
-    """A form, so that the address is the question and Back leads to the one before.
-
-    After Back a browser would put into the fields what was last in them, which the list is not.
-    """
+    """A form, so that the address is the question and Back leads to the one before."""
     clear = tag("a", icon("close"), _("Clear filters"), href=PATH, class_="ac-link-button")
     return tag(
         "form",
-        _choice("person", _("Who"), [(str(id), name) for id, name in people], query.staff),
-        _choice("what", _("What"), [(kind, kind_name(kind)) for kind in CHOICES], query.kind),
-        _choice(
+        choice_field(
+            "person",
+            _("Who"),
+            [(str(id), name) for id, name in people],
+            str(query.staff or ""),
+        ),
+        choice_field("what", _("What"), [(kind, kind_name(kind)) for kind in CHOICES], query.kind),
+        choice_field(
             "table",
             _("About"),
             [(name, table_name(name)) for name in known_tables(query, TABLES)],
             query.table,
         ),
-        _day_field("from", _("From"), query.since),
-        _day_field("to", _("Until"), query.until, is_wrong=query.is_backwards),
+        day_field("from", _("From"), query.since),
+        _last_day(query),
         _client_chip(query, page),
         tag(
             "div",
@@ -60,44 +62,13 @@ def filters(query: AuditQuery, people: list[tuple[UUID, str]], page: AuditPage) 
     )
 
 
-def _choice(
-    name: str, label: str, options: list[tuple[str, str]], chosen: UUID | str | None
-) -> Html:
-    wanted = str(chosen or "")
-    return tag(
-        "label",
-        tag("span", label),
-        tag(
-            "select",
-            tag("option", _("All"), value=""),
-            *(
-                tag("option", words, value=value, selected=value == wanted)
-                for value, words in options
-            ),
-            name_=name,
-            autocomplete="off",
-            class_="ac-select",
-        ),
-    )
-
-
-def _day_field(name: str, label: str, day: date | None, *, is_wrong: bool = False) -> Html:
-    field = tag(
-        "input",
-        type="date",
-        name_=name,
-        value=day.isoformat() if day else None,
-        autocomplete="off",
-        aria_invalid="true" if is_wrong else None,
-        aria_describedby=_BACKWARDS if is_wrong else None,
-        class_="ac-audit-date",
-    )
-    labelled = tag("label", tag("span", label), field)
-    if not is_wrong:
-        return labelled
+def _last_day(query: AuditQuery) -> Html:
+    if not query.is_backwards:
+        return day_field("to", _("Until"), query.until)
     words = tag("span", _("“Until” is before “From”."))
     error = tag("p", icon("error"), words, class_="ac-field-error", id=_BACKWARDS)
-    return tag("div", error, labelled, class_="ac-audit-field")
+    field = day_field("to", _("Until"), query.until, problem=_BACKWARDS)
+    return tag("div", error, field, class_="ac-audit-field")
 
 
 def _client_chip(query: AuditQuery, page: AuditPage) -> Html | None:

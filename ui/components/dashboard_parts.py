@@ -8,6 +8,7 @@ from services.analytics.scope import Period
 from services.analytics.summary import USUAL_DAYS, Summary
 from services.clients import PROFILE_TYPES
 from ui.components.dashboard_words import beside
+from ui.components.filter_fields import choice_field, day_field
 from ui.components.icons import icon
 from ui.components.markup import Html, join, tag
 from ui.components.tags import profile_label
@@ -101,6 +102,7 @@ def filters(query: DashboardQuery, people: list[tuple[UUID, str]], today: date) 
     """Presets as links, and a form: the address is the question."""
     usual = Period.last(USUAL_DAYS, today)
     is_usual = query.since is None and query.until is None
+    wrong = _PROBLEM if query.problem else None
     presets = [
         tag(
             "a",
@@ -117,15 +119,15 @@ def filters(query: DashboardQuery, people: list[tuple[UUID, str]], today: date) 
             tag("nav", *presets, class_="ac-chips", aria_label=_("Period")),
             tag(
                 "form",
-                _day_field("from", _("From"), query.since or usual.since, query.problem),
-                _day_field("to", _("Until"), query.until or usual.until, query.problem),
-                _choice(
+                day_field("from", _("From"), query.since or usual.since, problem=wrong),
+                day_field("to", _("Until"), query.until or usual.until, problem=wrong),
+                choice_field(
                     "profile",
                     _("Profile type"),
                     [(profile, profile_label(profile)) for profile in PROFILE_TYPES],
                     query.profile,
                 ),
-                _choice(
+                choice_field(
                     "assigned",
                     _("Whose people"),
                     [
@@ -183,38 +185,6 @@ def counting_note() -> Html:
 def nothing(words: str) -> Html:
     """What stands where a number of the period would be."""
     return tag("p", words, class_="ac-muted ac-card-nothing")
-
-
-def _choice(name: str, label: str, options: list[tuple[str, str]], chosen: str) -> Html:
-    return tag(
-        "label",
-        tag("span", label),
-        tag(
-            "select",
-            tag("option", _("All"), value=""),
-            *(
-                tag("option", words, value=value, selected=value == chosen)
-                for value, words in options
-            ),
-            name_=name,
-            autocomplete="off",
-            class_="ac-select",
-        ),
-    )
-
-
-def _day_field(name: str, label: str, day: date | None, problem: str | None) -> Html:
-    field = tag(
-        "input",
-        type="date",
-        name_=name,
-        value=day.isoformat() if day else None,
-        autocomplete="off",
-        aria_invalid="true" if problem else None,
-        aria_describedby=_PROBLEM if problem else None,
-        class_="ac-dashboard-date",
-    )
-    return tag("label", tag("span", label), field)
 
 
 def _problem(problem: str | None) -> Html | None:
