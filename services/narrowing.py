@@ -38,7 +38,8 @@ Behind = Literal[
 BEHINDS: tuple[Behind, ...] = get_args(Behind)
 OF_NOW: tuple[Behind, ...] = ("waiting", "closing")
 
-#: A window that closes within this time closes soon.
+#: WhatsApp's window after each message of theirs; one that closes within this time closes soon.
+WINDOW = "24 hours"
 CLOSING_SOON = "4 hours"
 
 _EVER = (datetime(2000, 1, 1, tzinfo=UTC), datetime(3000, 1, 1, tzinfo=UTC))
@@ -141,7 +142,7 @@ _slow = _e.working_seconds >= _value("at_least")
 _failed = _m.status == "failed"
 _left = _m.status.not_in(("queued", "sending", "failed"))
 _decided = (_client.profile_source == "staff") & (_client.profile_evidence != literal([], JSONB))
-_soon = cast(CLOSING_SOON, INTERVAL)
+_opened_since = func.now() - cast(WINDOW, INTERVAL)
 
 _CONDITIONS: dict[str, ColumnElement[bool]] = {
     "created_since": _client.created_at >= _value("created_since"),
@@ -153,15 +154,11 @@ _CONDITIONS: dict[str, ColumnElement[bool]] = {
     "assigned_to": _client.assigned_to == _value("assigned_to"),
     "nobodys": _client.assigned_to.is_(None),
     "waiting": _client.waiting_since.is_not(None),
+    # Each message of theirs opens the window anew, whatever closed before.
     "closing": _client.waiting_since.is_not(None)
-    & _are(
-        select(_e.client_id).where(
-            _e.answered_at.is_(None),
-            ~_e.missed,
-            _e.lapses_at > func.now(),
-            _e.lapses_at <= func.now() + _soon,
-        )
-    ),
+    & (_client.last_inbound_at > _opened_since)
+    & (_client.last_inbound_at <= _opened_since + cast(CLOSING_SOON, INTERVAL))
+    & func.coalesce(_client.window_closed_at < _client.last_inbound_at, True),
     "inbound": _messages(_m.direction == "inbound"),
     "outbound": _messages(_m.direction == "outbound", _left),
     "sent_by": _messages(_left, _m.id.in_(select(_s.message_id).where(_s.created_by.is_not(None)))),

@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.analytics import numbers
 from services.analytics.scope import Period, Scope
-from services.narrowing import CLOSING_SOON
+from services.narrowing import CLOSING_SOON, WINDOW
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,14 +59,16 @@ async def _closing(connection: AsyncConnection, scope: Scope) -> int:
     return int(
         await connection.scalar(
             text(
-                "select count(*) from exchanges e join clients c on c.id = e.client_id"
-                " where e.answered_at is null and not e.missed and c.status <> 'archived'"
-                " and c.waiting_since is not null"
-                " and e.lapses_at > now() and e.lapses_at <= now() + cast(:soon as interval)"
+                "select count(*) from clients c"
+                " where c.waiting_since is not null and c.status <> 'archived'"
+                " and c.last_inbound_at > now() - cast(:window as interval)"
+                " and c.last_inbound_at"
+                "  <= now() - cast(:window as interval) + cast(:soon as interval)"
+                " and coalesce(c.window_closed_at < c.last_inbound_at, true)"
                 " and :profile in (c.profile_type, 'all')"
                 " and :whose in (coalesce(c.assigned_to::text, 'nobody'), 'all')"
             ),
-            {**scope.kept_under, "soon": CLOSING_SOON},
+            {**scope.kept_under, "window": WINDOW, "soon": CLOSING_SOON},
         )
         or 0
     )

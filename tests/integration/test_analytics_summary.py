@@ -18,6 +18,7 @@ from services.analytics.people import Week
 from services.analytics.summary import Summary, summary
 from services.clients import list_clients
 from services.errors import Forbidden, Invalid
+from services.inbox import count_views
 from services.narrowing import Narrowing
 from tests.analytics import MADRID, Desk
 from tests.support import SYSTEM, Postgres
@@ -137,8 +138,9 @@ class TestNumbers:
         now = datetime.now(UTC)
         # Seen from now: one window closes in an hour, one in twelve, one has closed.
         for hours, waits in ((23, True), (12, True), (30, True), (2, False)):
-            client = desk.client(waiting_since=now if waits else None)
-            desk.message(client, "inbound", now - timedelta(hours=hours))
+            wrote = now - timedelta(hours=hours)
+            client = desk.client(waiting_since=now if waits else None, last_inbound_at=wrote)
+            desk.message(client, "inbound", wrote)
             if not waits:
                 desk.message(client, "outbound", now - timedelta(hours=1))
         desk.message(client, "outbound", now, status="failed")
@@ -273,11 +275,31 @@ class TestLists:
     async def test_whose_window_closes_soon(self, desk: Desk, caseworker: Staff) -> None:
         now = datetime.now(UTC)
         for name, hours in (("Soon", 22), ("Later", 12), ("Gone", 30)):
-            client = desk.client(name=name, waiting_since=now)
-            desk.message(client, "inbound", now - timedelta(hours=hours))
+            wrote = now - timedelta(hours=hours)
+            desk.client(name=name, waiting_since=now, last_inbound_at=wrote)
+        assert await self.names(caseworker, behind="closing") == ["Soon"]
+
+    async def test_the_window_that_closes_soon_is_the_last_one_as_in_the_inbox(
+        self, desk: Desk, caseworker: Staff
+    ) -> None:
+        now = datetime.now(UTC)
+        wrote = now - timedelta(hours=22)
+        # Once before, without an answer within the 24 hours, and then again.
+        amina = desk.client(
+            name="Amina", waiting_since=now - timedelta(hours=50), last_inbound_at=wrote
+        )
+        desk.message(amina, "inbound", now - timedelta(hours=50))
+        desk.message(amina, "inbound", wrote)
+        # WhatsApp says that it is closed already.
+        bilal = desk.client(
+            name="Bilal", waiting_since=wrote, last_inbound_at=wrote, window_closed_at=now
+        )
+        desk.message(bilal, "inbound", wrote)
         while await counting.count(SYSTEM):
             pass
-        assert await self.names(caseworker, behind="closing") == ["Soon"]
+        assert await self.names(caseworker, behind="closing") == ["Amina"]
+        assert (await summary(caseworker)).today.closing == 1
+        assert (await count_views(caseworker)).of["closing"] == 1
 
     async def test_the_list_is_as_long_as_the_number(
         self, people_and_clients: dict[str, UUID], admin: Staff
