@@ -32,6 +32,9 @@ class Period:
     @classmethod
     def last(cls, days: int, today: date) -> Self:
         """The last `days` days, today included."""
+        if today <= FIRST_DAY:
+            # Days before the first are none, and before the calendar's own cannot be said.
+            return cls(today, today)
         return cls(max(FIRST_DAY, today - timedelta(days=days - 1)), today)
 
     @property

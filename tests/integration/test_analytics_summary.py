@@ -333,6 +333,13 @@ class TestApi:
         assert answer.status_code == 422
         assert "to" in answer.json()["error"]["fields"]
 
+    @pytest.mark.parametrize("days", ["to=0001-01-01", "to=1999-12-31", "from=0001-01-01"])
+    async def test_days_before_all_numbers(self, desk: Desk, admin: Staff, days: str) -> None:
+        async with calling(api_app(), staff_token(admin)) as client:
+            answer = await client.get(f"/api/analytics/summary?{days}")
+        assert answer.status_code == 422
+        assert answer.json()["error"]["fields"] == {"to": "no_such_day"}
+
     async def test_a_colleagues_numbers_are_an_admins(
         self, desk: Desk, people: dict[str, Staff]
     ) -> None:
