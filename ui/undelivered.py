@@ -14,6 +14,7 @@ from services.permissions import Permission, may
 from services.undelivered import DayCount, Undelivered
 from ui import live
 from ui.assets import asset
+from ui.client_query import day_of
 from ui.components.composer_words import TEMPLATE_CODES
 from ui.components.elements import button, set_attribute, show
 from ui.components.icons import icon
@@ -45,14 +46,7 @@ async def undelivered_page() -> None:
     ui.add_head_html(f'<link rel="stylesheet" href="{asset("channel.css")}">')
     wanted = context.client.request.query_params.get("day", "")
     with frame(_("Not delivered"), section="undelivered", heading=False):
-        await UndeliveredPage(_day_of(wanted)).start()
-
-
-def _day_of(wanted: str) -> date | None:
-    try:
-        return date.fromisoformat(wanted[:10])
-    except ValueError:
-        return None
+        await UndeliveredPage(day_of(wanted)).start()
 
 
 class UndeliveredPage:

@@ -417,8 +417,9 @@ class TestUndelivered:
         assert isinstance(row[0], UUID)
         return row[0]
 
-    async def test_where_all_arrived_it_says_so(self, viewer: Staff) -> None:
-        async with opened(viewer, "/settings/undelivered?day=nonsense") as user:
+    @pytest.mark.parametrize("day", ["nonsense", "9999-12-31", "0001-01-01"])
+    async def test_where_all_arrived_it_says_so(self, viewer: Staff, day: str) -> None:
+        async with opened(viewer, f"/settings/undelivered?day={day}") as user:
             assert "Todo ha llegado" in markup(user)
 
     async def test_each_day_has_its_messages_with_the_reason(
