@@ -99,7 +99,9 @@ _OF_A_DAY = text(
 @requires(Permission.READ_CLIENTS)
 async def counts(actor: Actor, zone: ZoneInfo) -> list[DayCount]:
     """The last days on which something did not arrive, the newest first."""
-    since = datetime.now(UTC) - timedelta(days=DAYS)
+    # From midnight, so that the first of these days is as long as its list.
+    first = datetime.now(zone).date() - timedelta(days=DAYS)
+    since = datetime.combine(first, time(), zone).astimezone(UTC)
     async with begin(actor) as connection:
         rows = await connection.execute(_COUNTS, {"zone": zone.key, "since": since})
         return [DayCount(**row) for row in rows.mappings()]

@@ -104,6 +104,16 @@ class TestCounts:
         before = at.date() - timedelta(days=1)
         assert await undelivered.of_day(viewer, before, MADRID) == []
 
+    async def test_the_first_of_the_days_is_counted_whole(
+        self, viewer: Staff, client: UUID, database: Postgres
+    ) -> None:
+        day = day_of(datetime.now(UTC)) - timedelta(days=undelivered.DAYS)
+        midnight = datetime.combine(day, datetime.min.time(), MADRID)
+        for at in (midnight, midnight + timedelta(hours=23, minutes=59)):
+            sent(database, client, "failed", at.astimezone(UTC))
+        [count] = await undelivered.counts(viewer, MADRID)
+        assert count.total == len(await undelivered.of_day(viewer, day, MADRID)) == 2
+
     async def test_an_outsider_sees_none(self, client: UUID, database: Postgres) -> None:
         sent(database, client, "failed", days_ago(1))
         assert await undelivered.counts(OUTSIDER, MADRID) == []
