@@ -18,6 +18,7 @@ from db.tables import imports
 from services.actors import System
 from services.imports import jobs
 from services.imports.mapping import Mapping
+from services.permissions import Permission, requires
 
 #: Attempts before an import has failed for good.
 MOST = 3
@@ -42,6 +43,7 @@ class Lost(Exception):
     """Another process has taken the work up."""
 
 
+@requires(Permission.SYSTEM)
 async def claim(actor: System, states: Iterable[str]) -> Row[Any] | None:
     """Take the oldest import that waits in one of these states; None when none does."""
     waiting = (
@@ -97,6 +99,7 @@ def _own(claimed: Row[Any]) -> list[Any]:
     ]
 
 
+@requires(Permission.SYSTEM)
 async def fail(actor: System, claimed: Row[Any], code: str, *, row: int | None = None) -> None:
     """Give up. What an undo could not take back stays done, and can be undone again."""
     log.warning("import.failed", import_id=str(claimed.id), code=code, attempt=claimed.attempts)
@@ -114,6 +117,7 @@ async def fail(actor: System, claimed: Row[Any], code: str, *, row: int | None =
             await jobs.remove_content(connection, claimed.id, rows=False)
 
 
+@requires(Permission.SYSTEM)
 async def release(actor: System, claimed: Row[Any]) -> None:
     """Leave it for another attempt, after a pause that grows."""
     pause = text(f"interval '{_PAUSE * claimed.attempts} seconds'")
@@ -123,6 +127,7 @@ async def release(actor: System, claimed: Row[Any]) -> None:
         )
 
 
+@requires(Permission.SYSTEM)
 async def cancel(actor: System, claimed: Row[Any]) -> None:
     """Stop, as somebody wants: what was judged goes, and nothing of it was written."""
     async with begin(actor) as connection:
@@ -136,6 +141,7 @@ async def cancel(actor: System, claimed: Row[Any]) -> None:
     log.info("import.cancelled", import_id=str(claimed.id))
 
 
+@requires(Permission.SYSTEM)
 async def judge_again(actor: System, claimed: Row[Any]) -> None:
     """Nothing was written. What nobody has looked at goes on by itself, once; else somebody looks
     at it, which ends what could go round forever."""
