@@ -74,6 +74,23 @@ def test_from_a_number_to_its_people(page: Page, tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("two_people")
+def test_of_two_lines_the_one_that_is_pressed_opens_its_people(page: Page) -> None:
+    sign_in(page)
+    page.set_viewport_size({"width": 1440, "height": 1400})
+    for line, kind in enumerate(("inbound", "outbound")):
+        page.goto("/dashboard")
+        days = page.locator(".ac-chart").first
+        # Today: one line is at the top, the other at nothing; below the axis nothing is pressed.
+        box = days.locator("g.trace").nth(line).locator("path.point").last.bounding_box()
+        assert box is not None
+        x, y = box["x"] + box["width"] / 2, box["y"] - 3
+        page.mouse.move(x - 1, y)
+        expect(days.locator("g.hoverlayer text", has_text="Enviados")).to_be_visible()
+        page.mouse.click(x, y)
+        page.wait_for_url(f"**/clients?**behind={kind}**")
+
+
+@pytest.mark.usefixtures("two_people")
 def test_the_theme_changes_under_a_drawing(page: Page) -> None:
     sign_in(page)
     page.goto("/dashboard")

@@ -5,6 +5,14 @@
 
 const PIXELS_OF_PNG = 2; // twice the size on screen, so that it can be printed
 
+// Reading Plotly and drawing take seconds on a small phone: the numbers are on screen first, and a
+// press is heard between two drawings.
+function rest() {
+  return new Promise((done) =>
+    window.requestIdleCallback ? requestIdleCallback(done, { timeout: 500 }) : setTimeout(done, 50),
+  );
+}
+
 export default {
   template: `<div class="ac-chart-place"><div ref="chart" class="ac-chart-drawing"></div></div>`,
   props: {
@@ -25,7 +33,9 @@ export default {
   },
   methods: {
     async begin() {
+      await rest();
       const { Plotly } = await import("nicegui-plotly");
+      await rest();
       if (!this.$refs.chart) return;
       this.plotly = Plotly;
       await this.draw();
@@ -74,10 +84,17 @@ export default {
       found.layout.font = { ...found.layout.font, family: font };
       return found;
     },
-    open(event) {
-      const point = event.points?.[0];
+    open({ points, event }) {
+      const point = this.pressed(points ?? [], event);
       const address = point && this.links?.[point.curveNumber]?.[point.pointNumber];
       if (address) location.assign(address);
+    },
+    // Lines that share their days are all told of together: the one nearest to the press was meant.
+    pressed(points, event) {
+      if (points.length < 2) return points[0];
+      const top = this.$refs.chart.querySelector(".nsewdrag").getBoundingClientRect().top;
+      const away = (point) => Math.abs(top + point.yaxis.d2p(point.y) - event.clientY);
+      return points.reduce((near, point) => (away(point) < away(near) ? point : near));
     },
     async save(name) {
       // Pressed before the drawing is there, it waits for it.
