@@ -14,7 +14,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from services.events import Json
 from services.signature import HEADER, sign
@@ -22,6 +22,9 @@ from services.simulator import bodies
 
 ROOT = Path(__file__).parents[2]
 START_SECONDS = 60
+#: Milliseconds for what should be seen: on a busy machine a chart takes many seconds.
+PATIENCE = 20_000
+expect.set_options(timeout=PATIENCE)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -102,7 +105,7 @@ def context(browser: Browser, running_app: RunningApp) -> Iterator[BrowserContex
     context = browser.new_context(
         base_url=running_app.url, viewport={"width": 1440, "height": 900}, locale="es-ES"
     )
-    context.set_default_timeout(15_000)
+    context.set_default_timeout(PATIENCE)
     yield context
     context.close()
 

@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 
 from services.simulator import bodies
 from services.simulator.bodies import DEMO_NUMBER, Sender
-from tests.browser.conftest import RunningApp, sign_in
+from tests.browser.conftest import PATIENCE, RunningApp, sign_in
 
 # One browser at a time: two would only wait for each other.
 PATH = "/settings/audit"
@@ -37,7 +37,7 @@ def phone(browser: Browser, running_app: RunningApp) -> Iterator[Page]:
         has_touch=True,
         is_mobile=True,
     )
-    context.set_default_timeout(15_000)
+    context.set_default_timeout(PATIENCE)
     yield context.new_page()
     context.close()
 

@@ -18,7 +18,7 @@ from db import engine
 from services import keys, sessions, staff
 from services.adapters.supabase_auth import SupabaseAuth, SupabaseSocial
 from services.sign_in import CONFIRM_PATH, SignIn
-from tests.browser.conftest import RunningApp, sign_in
+from tests.browser.conftest import PATIENCE, RunningApp, sign_in
 from tests.fake_supabase_auth import PUBLISHABLE_KEY, SERVICE_KEY, FakeSupabaseAuth, User
 from tests.servers import serving
 from tests.support import SYSTEM, TEST_SECRET, Postgres
@@ -84,7 +84,7 @@ def door(postgres: Postgres) -> Iterator[Door]:
 def outside(browser: Browser, door: Door) -> Iterator[BrowserContext]:
     """A browser before the door that runs no scripts."""
     context = browser.new_context(base_url=door.url, locale="es-ES", java_script_enabled=False)
-    context.set_default_timeout(15_000)
+    context.set_default_timeout(PATIENCE)
     yield context
     context.close()
 
