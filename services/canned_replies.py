@@ -13,14 +13,15 @@ from datetime import datetime
 from typing import Any, Protocol
 from uuid import UUID, uuid4
 
-from sqlalchemy import RowMapping, delete, func, insert, select, update
+from sqlalchemy import RowMapping, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from db.engine import begin
 from db.tables import canned_replies, staff
 from services.actors import Staff, System
-from services.errors import Conflict, Invalid, NotFound
+from services.errors import Conflict, Invalid
 from services.permissions import Permission, requires
+from services.rows import hold_row, remove_row
 
 #: What fills itself in. `nombre`: the client's first name; `mi_nombre`: that of whoever writes.
 VARIABLES = ("nombre", "nombre_completo", "mi_nombre", "mi_nombre_completo")
@@ -109,19 +110,12 @@ async def update_canned(
     Raises what `create_canned` does, NotFound, and Conflict `changed_meanwhile`.
     """
     values = _checked(shortcut, title, texts)
-    table = canned_replies.c
     try:
         async with begin(actor) as connection:
-            seen = await connection.scalar(
-                select(table.updated_at).where(table.id == reply_id).with_for_update()
-            )
-            if seen is None:
-                raise NotFound
-            if expected is not None and seen != expected:
-                raise Conflict("changed_meanwhile")
+            await hold_row(connection, canned_replies, reply_id, expected)
             await connection.execute(
                 update(canned_replies)
-                .where(table.id == reply_id)
+                .where(canned_replies.c.id == reply_id)
                 .values(**values, updated_by=actor.id, updated_at=func.now())
             )
     except IntegrityError:
@@ -132,13 +126,7 @@ async def update_canned(
 async def delete_canned(actor: Staff, reply_id: UUID) -> CannedReply:
     """Remove a reply; returns it, for `restore_canned`. Raises NotFound."""
     async with begin(actor) as connection:
-        row = await connection.execute(
-            delete(canned_replies).where(canned_replies.c.id == reply_id).returning(canned_replies)
-        )
-        found = row.mappings().one_or_none()
-    if found is None:
-        raise NotFound
-    return _reply(found)
+        return _reply(await remove_row(connection, canned_replies, reply_id))
 
 
 @requires(Permission.CHANGE_CLIENTS)

@@ -24,6 +24,7 @@ from services.actors import Actor, System
 from services.clients import CLIENT_STATUSES, PROFILE_TYPES, ClientDetail, get_client
 from services.errors import Conflict, Invalid, NotFound
 from services.permissions import Permission, requires
+from services.rows import hold_row
 
 #: Characters that each text may have.
 LENGTHS = {
@@ -113,14 +114,7 @@ async def update_client(
     async with begin(actor) as connection:
         if "phone" in changed:
             await _lock_phones(connection, client_id, number)
-        found = await connection.execute(
-            select(clients.c.updated_at).where(clients.c.id == client_id).with_for_update()
-        )
-        before = found.scalar_one_or_none()
-        if before is None:
-            raise NotFound
-        if expected_updated_at is not None and before != expected_updated_at:
-            raise Conflict("changed_meanwhile")
+        await hold_row(connection, clients, client_id, expected_updated_at)
         if changed:
             with _conflicts():
                 await connection.execute(

@@ -31,6 +31,7 @@ from services.errors import Conflict, Invalid, NotFound
 from services.keywords import KEYWORD_TYPES, Entry, Keyword, Vocabulary, is_one_clause
 from services.keywords.words import MAX_CHARACTERS, excerpt
 from services.permissions import Permission, requires
+from services.rows import hold_row, remove_row
 
 MOST_PHRASE = 60
 #: Letters and digits: a single one stands in too many sentences by chance.
@@ -148,23 +149,15 @@ async def change_keyword(
 
     Raises what `add_keyword` does, NotFound, and Conflict `changed_meanwhile`.
     """
-    k = own_keywords.c
     async with begin(actor) as connection:
-        found = await connection.execute(
-            select(own_keywords).where(k.id == keyword_id).with_for_update()
-        )
-        row = found.mappings().one_or_none()
-        if row is None:
-            raise NotFound
-        if expected is not None and row["updated_at"] != expected:
-            raise Conflict("changed_meanwhile")
+        row = await hold_row(connection, own_keywords, keyword_id, expected)
         values = await _checked(
             connection, phrase, language, profile_type, weight, without=keyword_id
         )
         try:
             await connection.execute(
                 update(own_keywords)
-                .where(k.id == keyword_id)
+                .where(own_keywords.c.id == keyword_id)
                 .values(**values, updated_by=actor.id, updated_at=func.now())
             )
         except IntegrityError:
@@ -176,13 +169,7 @@ async def change_keyword(
 async def delete_keyword(actor: Staff, keyword_id: UUID) -> OwnKeyword:
     """Look for it no longer; returns it, for `restore_keyword`. Raises NotFound."""
     async with begin(actor) as connection:
-        found = await connection.execute(
-            delete(own_keywords).where(own_keywords.c.id == keyword_id).returning(own_keywords)
-        )
-        row = found.mappings().one_or_none()
-    if row is None:
-        raise NotFound
-    return _own(row)
+        return _own(await remove_row(connection, own_keywords, keyword_id))
 
 
 @requires(Permission.MANAGE_DESK)

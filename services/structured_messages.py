@@ -10,15 +10,16 @@ from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID, uuid4
 
-from sqlalchemy import RowMapping, delete, func, insert, select, update
+from sqlalchemy import RowMapping, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from db.engine import begin
 from db.tables import staff, structured_messages
 from services.actors import Staff, System
-from services.errors import Conflict, Invalid, NotFound
+from services.errors import Conflict, Invalid
 from services.outgoing import Button, Buttons, Choices, Row, Section
 from services.permissions import Permission, requires
+from services.rows import hold_row, remove_row
 
 MOST_TITLE = 80
 Kind = Literal["buttons", "choices"]
@@ -76,19 +77,12 @@ async def update_structured(
     Raises what `create_structured` does, NotFound, and Conflict `changed_meanwhile`.
     """
     values = _checked(title, content)
-    table = structured_messages.c
     try:
         async with begin(actor) as connection:
-            seen = await connection.scalar(
-                select(table.updated_at).where(table.id == message_id).with_for_update()
-            )
-            if seen is None:
-                raise NotFound
-            if expected is not None and seen != expected:
-                raise Conflict("changed_meanwhile")
+            await hold_row(connection, structured_messages, message_id, expected)
             await connection.execute(
                 update(structured_messages)
-                .where(table.id == message_id)
+                .where(structured_messages.c.id == message_id)
                 .values(**values, updated_by=actor.id, updated_at=func.now())
             )
     except IntegrityError:
@@ -98,15 +92,8 @@ async def update_structured(
 @requires(Permission.CHANGE_CLIENTS)
 async def delete_structured(actor: Staff, message_id: UUID) -> StructuredMessage:
     """Remove one; returns it, for `restore_structured`. Raises NotFound."""
-    table = structured_messages
     async with begin(actor) as connection:
-        row = await connection.execute(
-            delete(table).where(table.c.id == message_id).returning(table)
-        )
-        found = row.mappings().one_or_none()
-    if found is None:
-        raise NotFound
-    return _message(found)
+        return _message(await remove_row(connection, structured_messages, message_id))
 
 
 @requires(Permission.CHANGE_CLIENTS)
