@@ -10,6 +10,7 @@ from services.errors import Conflict, Invalid
 from services.labels import LABEL_COLOURS, MOST_NAME, LabelColour, LabelUse
 from services.permissions import Permission, may
 from ui.assets import asset
+from ui.components.dialogs import cancel
 from ui.components.elements import button, set_attribute, show
 from ui.components.icons import icon
 from ui.components.label_tags import TINTS, colour_name, team_label
@@ -154,10 +155,10 @@ class LabelList:
                 dialog.close()
                 await self._delete(use.label.id)
 
-            with ui.element("div").classes("ac-dialog-actions"):
-                button(tag("span", _("Cancel"))).classes("ac-button").on("click", dialog.close)
+            with ui.element("div").classes("ac-dialog-end"):
+                cancel(dialog)
                 gone = button(tag("span", _("Delete the label")))
-                gone.classes("ac-button ac-button--primary").on("click", delete)
+                gone.classes("ac-button ac-button--danger").on("click", delete)
         dialog.on("hide", dialog.delete)
         dialog.open()
 

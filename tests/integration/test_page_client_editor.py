@@ -32,7 +32,7 @@ def press(user: User, name: str) -> None:
 
 
 def save(user: User) -> None:
-    report(user, with_class(user, "ac-dialog-form")[0], "submit")
+    report(user, with_class(user, "ac-dialog-form")[0], "submit.prevent")
 
 
 async def test_somebody_new_gets_a_file_which_opens(

@@ -10,6 +10,7 @@ from nicegui import ui
 from services.client_edits import LENGTHS, Changes, create_client, update_client
 from services.clients import CLIENT_STATUSES, ClientDetail, get_client, list_clients
 from services.errors import Conflict, Invalid, NotFound
+from ui.components.dialogs import cancel, form_dialog
 from ui.components.elements import Select, button, show
 from ui.components.focus import focus
 from ui.components.icons import icon
@@ -34,7 +35,6 @@ _SAID = {
     "nothing_to_know_them_by": N_("Write at least a name, a number, an address or a document."),
 }
 
-_ON_SUBMIT = "(event) => { event.preventDefault(); emit(); }"
 
 #: Fields in their order on the form, with their labels.
 _FIELDS = {
@@ -59,12 +59,7 @@ class ClientEditor:
         self._before: dict[str, str] = {}
         self._language = ""
         self._fields: dict[str, ui.input | ui.textarea] = {}
-        with (
-            ui.dialog() as self._dialog,
-            ui.card().classes("ac-dialog ac-dialog--wide"),
-            ui.element("form").classes("ac-dialog-form") as form,
-        ):
-            form.props("novalidate").on("submit", self._submit, js_handler=_ON_SUBMIT)
+        with form_dialog(self._submit, wide=True) as self._dialog:
             self._title = show(tag("h2", "", class_="ac-subtitle"))
             self._problem = show(tag("span"), "div").classes("ac-contents").props("role=status")
             with ui.element("div").classes("ac-dialog-fields"):
@@ -75,8 +70,7 @@ class ClientEditor:
             with ui.element("div").classes("ac-dialog-end"):
                 self._again = button(tag("span", _("Start again"))).classes("ac-link-button")
                 self._again.on("click", self._start_again)
-                never_mind = button(tag("span", _("Cancel"))).classes("ac-button")
-                never_mind.on("click", self._dialog.close)
+                cancel(self._dialog)
                 self._go = show(tag("span", _("Save")), "button").props("type=submit")
                 self._go.classes("ac-button ac-button--primary")
 

@@ -19,6 +19,7 @@ from services.labels import Label
 from services.permissions import Permission, may
 from services.triage import Before
 from ui.components.avatars import avatar
+from ui.components.dialogs import cancel
 from ui.components.elements import button, set_attribute, show
 from ui.components.icons import icon
 from ui.components.label_tags import TINTS, team_labels
@@ -253,8 +254,8 @@ class DeskBar:
                 dialog.close()
                 await self._assign(UUID(to.value), note.value or None)
 
-            with ui.element("div").classes("ac-dialog-actions"):
-                button(tag("span", _("Cancel"))).classes("ac-button").on("click", dialog.close)
+            with ui.element("div").classes("ac-dialog-end"):
+                cancel(dialog)
                 give = button(tag("span", _("Hand over")))
                 give.classes("ac-button ac-button--primary").on("click", hand_over)
         dialog.on("hide", dialog.delete)

@@ -6,6 +6,7 @@ from nicegui import ui
 
 from services.documents import MAX_REASON, DocumentRow
 from services.file_names import MAX_LENGTH
+from ui.components.dialogs import cancel, form_dialog, form_end
 from ui.components.elements import button, show
 from ui.components.focus import focus
 from ui.components.markup import tag
@@ -29,12 +30,7 @@ class RejectionForm:
     def __init__(self, done: Done) -> None:
         self._done = done
         self._row: DocumentRow | None = None
-        with (
-            ui.dialog() as self._dialog,
-            ui.card().classes("ac-dialog"),
-            ui.element("form").classes("ac-dialog-form") as form,
-        ):
-            form.props("novalidate").on("submit.prevent", self._submit)
+        with form_dialog(self._submit) as self._dialog:
             self._title = show(tag("h2", "", class_="ac-subtitle"))
             with ui.element("div").classes("ac-chips"):
                 for words in _USUAL:
@@ -44,11 +40,7 @@ class RejectionForm:
                 ui.label(_("Why it does not serve"))
                 self._reason = ui.textarea().props(f"maxlength={MAX_REASON} autogrow")
                 self._reason.props["aria-label"] = _("Why it does not serve")
-            with ui.element("div").classes("ac-dialog-end"):
-                never_mind = button(tag("span", _("Cancel"))).classes("ac-button")
-                never_mind.on("click", self._dialog.close)
-                go = show(tag("span", _("Reject")), "button").props("type=submit")
-                go.classes("ac-button ac-button--primary")
+            form_end(self._dialog, tag("span", _("Reject")))
 
     def open_for(self, row: DocumentRow) -> None:
         """Ask about this document."""
@@ -85,23 +77,12 @@ class RenamingForm:
     def __init__(self, done: Done) -> None:
         self._done = done
         self._row: DocumentRow | None = None
-        with (
-            ui.dialog() as self._dialog,
-            ui.card().classes("ac-dialog"),
-            ui.element("form").classes("ac-dialog-form") as form,
-        ):
-            form.props("novalidate").on("submit.prevent", self._submit)
-            self._dialog.props["aria-label"] = _("Rename the document")
-            show(tag("h2", _("Rename the document"), class_="ac-subtitle"))
+        with form_dialog(self._submit, title=_("Rename the document")) as self._dialog:
             with ui.element("label").classes("ac-dialog-field"):
                 ui.label(_("Name"))
                 self._name = ui.input().props(f"maxlength={MAX_LENGTH} dir=auto")
                 self._name.props["aria-label"] = _("Name")
-            with ui.element("div").classes("ac-dialog-end"):
-                never_mind = button(tag("span", _("Cancel"))).classes("ac-button")
-                never_mind.on("click", self._dialog.close)
-                go = show(tag("span", _("Save")), "button").props("type=submit")
-                go.classes("ac-button ac-button--primary")
+            form_end(self._dialog, tag("span", _("Save")))
 
     def open_for(self, row: DocumentRow) -> None:
         """Ask about this document."""
@@ -135,8 +116,7 @@ class DeletionQuestion:
             self._title = show(tag("h2", "", class_="ac-subtitle"))
             self._words = show(tag("p", ""))
             with ui.element("div").classes("ac-dialog-end"):
-                self._never_mind = button(tag("span", _("Cancel"))).classes("ac-button")
-                self._never_mind.on("click", self._dialog.close)
+                self._never_mind = cancel(self._dialog)
                 go = button(tag("span", _("Delete"))).classes("ac-button ac-button--danger")
                 go.on("click", self._go)
 

@@ -120,7 +120,7 @@ def _answer_form(on_answer: Callable[[str], Awaitable[None]]) -> None:
         if words:
             await on_answer(words)
 
-    form.on("submit", submit, js_handler="(event) => { event.preventDefault(); emit(); }")
+    form.on("submit.prevent", submit, args=[])
 
 
 def _delivery(label: str, posted: Posted) -> Html:

@@ -7,12 +7,11 @@ from nicegui import ui
 
 from services.simulator.people import MAX_NAME, NotAPerson, invent
 from services.simulator.wire import Sender
-from ui.components.elements import button, show
+from ui.components.dialogs import form_dialog, form_end
+from ui.components.elements import show
 from ui.components.focus import focus
 from ui.components.markup import tag
 from ui.i18n import _
-
-_ON_SUBMIT = "(event) => { event.preventDefault(); emit(); }"
 
 
 class InventForm:
@@ -20,25 +19,17 @@ class InventForm:
 
     def __init__(self, done: Callable[[Sender], Awaitable[None]]) -> None:
         self._done = done
-        with ui.dialog() as self._dialog, ui.card().classes("ac-dialog"):
-            self._dialog.props["aria-label"] = _("Make somebody up")
-            with ui.element("form").classes("ac-dialog-form") as form:
-                form.on("submit", self._submit, js_handler=_ON_SUBMIT)
-                show(tag("h2", _("Make somebody up"), class_="ac-subtitle"))
-                said = _("They become a client with their first message.")
-                show(tag("p", said, class_="ac-muted"))
-                self._name = _field(_("Name on WhatsApp"), "Amina Prueba")
-                self._name.props["maxlength"] = MAX_NAME
-                self._number = _field(_("Number with the country's code"), "+34 600 000 001")
-                self._number.props("type=tel")
-                self._username = _field(_("Username"), "amina.bcn")
-                self._hides = ui.checkbox(_("Hides the number behind a username"))
-                self._hides.on_value_change(self._show_fields)
-                with ui.element("div").classes("ac-dialog-end"):
-                    cancel = button(tag("span", _("Cancel"))).classes("ac-button")
-                    cancel.on("click", self._dialog.close)
-                    start = show(tag("span", _("Start writing")), "button").props("type=submit")
-                    start.classes("ac-button ac-button--primary")
+        with form_dialog(self._submit, title=_("Make somebody up")) as self._dialog:
+            said = _("They become a client with their first message.")
+            show(tag("p", said, class_="ac-muted"))
+            self._name = _field(_("Name on WhatsApp"), "Amina Prueba")
+            self._name.props["maxlength"] = MAX_NAME
+            self._number = _field(_("Number with the country's code"), "+34 600 000 001")
+            self._number.props("type=tel")
+            self._username = _field(_("Username"), "amina.bcn")
+            self._hides = ui.checkbox(_("Hides the number behind a username"))
+            self._hides.on_value_change(self._show_fields)
+            form_end(self._dialog, tag("span", _("Start writing")))
         self._show_fields()
 
     def open(self) -> None:

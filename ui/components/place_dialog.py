@@ -7,7 +7,8 @@ from uuid import UUID, uuid4
 from nicegui import ui
 
 from services.outgoing import Content, Place
-from ui.components.elements import button, show
+from ui.components.dialogs import form_dialog, form_end
+from ui.components.elements import show
 from ui.components.focus import focus
 from ui.components.icons import icon
 from ui.components.markup import join, tag
@@ -40,14 +41,7 @@ class PlaceDialog:
         self._send = send
         self._key = uuid4()
         self._fields: dict[str, ui.input] = {}
-        title = _("Send a location")
-        with (
-            ui.dialog().props(f'aria-label="{title}"') as self._dialog,
-            ui.card().classes("ac-dialog"),
-            ui.element("form").classes("ac-dialog-form").props("novalidate") as form,
-        ):
-            form.on("submit.prevent", self._submit, args=[])
-            show(tag("h2", title, class_="ac-subtitle"))
+        with form_dialog(self._submit, title=_("Send a location")) as self._dialog:
             for name, (label, example) in _FIELDS.items():
                 with ui.element("div").classes("ac-dialog-field"):
                     show(tag("span", _(label), aria_hidden="true"), "span")
@@ -55,11 +49,7 @@ class PlaceDialog:
                     field.props["aria-label"] = _(label)
                     field.props["placeholder"] = example
                 self._fields[name] = field
-            with ui.element("div").classes("ac-dialog-end"):
-                never_mind = button(tag("span", _("Cancel"))).classes("ac-button")
-                never_mind.on("click", self._dialog.close)
-                go = show(join([icon("send"), tag("span", _("Send"))]), "button")
-                go.props("type=submit").classes("ac-button ac-button--primary")
+            form_end(self._dialog, join([icon("send"), tag("span", _("Send"))]))
 
     def open(self) -> None:
         """Ask for the place."""

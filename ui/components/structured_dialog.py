@@ -8,6 +8,7 @@ from services import structured_messages
 from services.clients import ClientDetail
 from services.structured_messages import StructuredMessage
 from ui.components.client_file import called
+from ui.components.dialogs import cancel
 from ui.components.elements import button, set_attribute, show
 from ui.components.icons import icon
 from ui.components.markup import NOTHING, Html, join, tag
@@ -73,8 +74,7 @@ class StructuredDialog:
                     name = called(self._detail.summary)
                     to = show(tag("span", _("To {name}", name=name)), "span")
                     to.classes("ac-muted ac-pick-to")
-                never_mind = button(tag("span", _("Cancel"))).classes("ac-button")
-                never_mind.on("click", self._dialog.close)
+                cancel(self._dialog)
                 if found:
                     go = button(join([icon("send"), tag("span", _("Send"))]))
                     go.classes("ac-button ac-button--primary").on("click", self._submit, args=[])

@@ -10,6 +10,7 @@ from services.clients import ClientDetail
 from services.outgoing import MAX_VALUE, File, FileKind, TemplateMessage
 from services.templates import Template, Variable
 from ui.components.client_file import called
+from ui.components.dialogs import cancel
 from ui.components.elements import button, show
 from ui.components.focus import focus
 from ui.components.icons import icon
@@ -239,7 +240,7 @@ class TemplateDialog:
                 name = called(self._detail.summary)
                 to = show(tag("span", _("To {name}", name=name)), "span")
                 to.classes("ac-muted ac-pick-to")
-            button(tag("span", _("Cancel"))).classes("ac-button").on("click", self._dialog.close)
+            cancel(self._dialog)
             if send:
                 words = join([icon("send"), tag("span", _("Send"))])
                 go = button(words).classes("ac-button ac-button--primary")
