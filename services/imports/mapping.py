@@ -190,6 +190,8 @@ _LOOKS: dict[Field, str] = {
     "name": r"[^\W\d_][\w'’.-]*(?: [^\W\d_][\w'’.-]*){1,5}",
 }
 _ENOUGH = 0.6
+#: What no text holds; lines end with what they end with.
+_NO_TEXT = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,7 +234,7 @@ class Mapping:
             raise ValueError("no such profile type")
         if not re.fullmatch(r"[A-Za-z]{2,3}", defaults.get("language", "es")):
             raise ValueError("no such language")
-        defaults["notes"] = defaults.get("notes", "")[:2_000].replace("\0", "")
+        defaults["notes"] = _NO_TEXT.sub("", defaults.get("notes", ""))[:2_000]
         if not defaults["notes"]:
             del defaults["notes"]
         return cls(

@@ -151,18 +151,22 @@ async def result_file(
         raise Conflict("file_gone")
     async with begin(actor) as connection:
         await audit.record(connection, "download", table="imports", row=import_id)
-    head = [*found.header, *words("", [], None)] if found.header else None
-    return _written(actor, import_id, head, words)
+    width = max(len(found.header), len(found.mapping.columns))
+    head = None
+    if found.header:
+        blank = [""] * (width - len(found.header))
+        head = [*found.header, *blank, *words("", [], None)]
+    return _written(actor, import_id, head, width, words)
 
 
 async def _written(
     actor: Staff,
     import_id: UUID,
     head: list[str] | None,
+    width: int,
     words: Callable[[str, list[str], int | None], tuple[str, str]],
 ) -> AsyncIterator[bytes]:
     yield b"\xef\xbb\xbf"
-    width = len(head) - 2 if head else 0
     if head:
         yield csv_rows([head], ";", made=harmless_again)
     after = 0
@@ -176,7 +180,9 @@ async def _written(
         for row in rows:
             cells = row.line.replace(NO_TEXT, "\ufffd").split(CELL)
             cells += [""] * (width - len(cells))
-            told.append([*cells, *words(row.result, row.problems, row.other_row)])
+            # What a line has beyond the columns comes last: results stand below one another.
+            said = words(row.result, row.problems, row.other_row)
+            told.append([*cells[:width], *said, *cells[width:]])
         yield csv_rows(told, ";", made=harmless_again)
 
 

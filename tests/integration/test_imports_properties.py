@@ -228,6 +228,8 @@ def test_mappings_from_outside_are_never_trusted() -> None:
     for wrong in ({"region": "XX"}, {"existing": "erase"}, {"defaults": {"profile_type": "x"}}):
         with pytest.raises(ValueError, match="no such"):
             Mapping.of(wrong)
+    said = Mapping.of({"defaults": {"notes": "De la\0 lista\x1f\ud800\nde mayo"}})
+    assert said.defaults["notes"] == "De la lista\nde mayo"
 
 
 @pytest.mark.parametrize(
