@@ -34,6 +34,8 @@ _MESSAGES = {
     "too_many_cells": "This row has more cells than there are columns.",
     "two_clients": "This row names two different clients.",
     "another_person": "Phone or e-mail lead to a client of another name and document.",
+    "another_person_in_file": "A row before it has its phone or e-mail, another name and document.",
+    "repeats_left_out": "It repeats a row that is not written, and may be of somebody else.",
     "not_found": "There is no client with this id.",
 }
 

@@ -816,6 +816,7 @@ import_rows = Table(
     Column("problems", ARRAY(Text)),
     Column("other_row", Integer),
     Column("client_id", Uuid),
+    _time("as_of"),
     Column("fields", ARRAY(Text)),
     Column("name", Text),
     Column("phone", Text),

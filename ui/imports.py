@@ -289,11 +289,19 @@ class ImportPage:
 
     @signed_in
     async def _import_all(self) -> None:
-        await self._ask(jobs.start_import(current_staff(), self._found.id))
+        await self._import()
 
     @signed_in
     async def _import_valid(self) -> None:
-        await self._ask(jobs.start_import(current_staff(), self._found.id, only_valid=True))
+        await self._import(only_valid=True)
+
+    async def _import(self, *, only_valid: bool = False) -> None:
+        found = self._found
+        await self._ask(
+            jobs.start_import(
+                current_staff(), found.id, only_valid=only_valid, seen=found.judged_at
+            )
+        )
 
     @signed_in
     async def _change_columns(self) -> None:

@@ -96,6 +96,8 @@ def _own(claimed: Row[Any]) -> list[Any]:
         _import.id == claimed.id,
         _import.state == claimed.state,
         _import.attempts == claimed.attempts,
+        # Judged anew, it is another piece of work, whose attempts are counted from one again.
+        _import.judged_at.is_not_distinct_from(claimed.judged_at),
     ]
 
 

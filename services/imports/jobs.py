@@ -68,6 +68,7 @@ class Import:
     requested_by: str | None
     created_at: datetime
     started_at: datetime | None
+    judged_at: datetime | None
     finished_at: datetime | None
     undone_at: datetime | None
     undone_by: str | None
@@ -126,13 +127,16 @@ async def start_judging(
             mapping=replace(mapping, by_itself=not dry_run).json(),
             wants_cancel=False,
         )
-    await _restart(import_id)
+        await _restart(connection, import_id)
 
 
 @requires(Permission.IMPORT_CLIENTS)
-async def start_import(actor: Actor, import_id: UUID, *, only_valid: bool = False) -> None:
+async def start_import(
+    actor: Actor, import_id: UUID, *, only_valid: bool = False, seen: datetime | None = None
+) -> None:
     """Write what was judged: all of it, or with `only_valid` the rows that can be used.
 
+    `seen` is the `judged_at` of what somebody has looked at: nothing else is written on their word.
     Raises NotFound, and Conflict `not_now`, `invalid_rows` or `nothing_to_write`.
     """
     async with begin(actor) as connection:
@@ -153,12 +157,13 @@ async def start_import(actor: Actor, import_id: UUID, *, only_valid: bool = Fals
             connection,
             import_id,
             _import.state == "judged",
+            *([] if seen is None else [_import.judged_at == seen]),
             state="importing",
             dry_run=False,
             mapping=row.mapping | {"only_valid": only_valid},
             wants_cancel=False,
         )
-    await _restart(import_id)
+        await _restart(connection, import_id)
     header = (row.staged or {}).get("header")
     if header:
         await _remember(actor, header, row.mapping.get("columns", []))
@@ -174,7 +179,7 @@ async def cancel(actor: Actor, import_id: UUID) -> None:
             _import.state.in_(("uploaded", "judging", "judged", "importing")),
             wants_cancel=True,
         )
-    async with begin(SYSTEM) as connection:
+        await as_the_software(connection)
         done = await connection.execute(
             update(imports)
             .where(_import.id == import_id, _import.state.in_(("uploaded", "judged")))
@@ -202,7 +207,7 @@ async def undo(actor: Actor, import_id: UUID) -> None:
             state="undoing",
             **who,
         )
-    await _restart(import_id)
+        await _restart(connection, import_id)
 
 
 async def remove_content(connection: AsyncConnection, import_id: UUID, *, rows: bool) -> None:
@@ -233,22 +238,30 @@ async def _change(
     raise Conflict("not_now")
 
 
-async def _restart(import_id: UUID) -> None:
+async def as_the_software(connection: AsyncConnection) -> None:
+    """From here on the transaction is the software's own: only that may settle an import."""
+    await connection.execute(text("set local role none"))
+    await connection.execute(
+        text("select set_config('acogida.origin', '{\"part\": \"imports\"}', true)")
+    )
+
+
+async def _restart(connection: AsyncConnection, import_id: UUID) -> None:
     """What the work before left behind is no news of the work that begins."""
-    async with begin(SYSTEM) as connection:
-        await connection.execute(
-            update(imports)
-            .where(_import.id == import_id)
-            .values(
-                attempts=0,
-                leased_until=None,
-                progress=0,
-                phase=None,
-                problem=None,
-                problem_row=None,
-                started_at=func.coalesce(_import.started_at, func.now()),
-            )
+    await as_the_software(connection)
+    await connection.execute(
+        update(imports)
+        .where(_import.id == import_id)
+        .values(
+            attempts=0,
+            leased_until=None,
+            progress=0,
+            phase=None,
+            problem=None,
+            problem_row=None,
+            started_at=func.coalesce(_import.started_at, func.now()),
         )
+    )
 
 
 async def _remember(actor: Actor, header: list[str], columns: list[Any]) -> None:
@@ -295,6 +308,7 @@ def _import_of(row: Row[Any]) -> Import:
         requested_by=row.staff_name,
         created_at=row.created_at,
         started_at=row.started_at,
+        judged_at=row.judged_at,
         finished_at=row.finished_at,
         undone_at=row.undone_at,
         undone_by=row.undoer_name,

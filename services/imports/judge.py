@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import bindparam, text
+from sqlalchemy import TextClause, bindparam, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -98,13 +98,21 @@ async def judge(
     moment = f"{milliseconds[:8]}-{milliseconds[8:]}-7"
     await connection.execute(_match(mapping), {"id": import_id, "moment": moment})
     await tell(0.9)
+    counts = await _count(connection, import_id)
+    if counts["duplicate_in_file"]:
+        for doubtful in (_RELATIVES, _REPEATS_OF_REPEATS):
+            await connection.execute(doubtful, {"id": import_id})
+        counts = await _count(connection, import_id)
+    return {"rows": sum(counts.values())} | counts
+
+
+async def _count(connection: AsyncConnection, import_id: UUID) -> dict[str, int]:
     counted = await connection.execute(
         text("select result, count(*) as n from import_rows where import_id = :id group by result"),
         {"id": import_id},
     )
     found = {row.result: row.n for row in counted}
-    counts = {result: found.get(result, 0) for result in RESULTS}
-    return {"rows": sum(counts.values())} | counts
+    return {result: found.get(result, 0) for result in RESULTS}
 
 
 async def _settle_down(connection: AsyncConnection) -> None:
@@ -380,7 +388,7 @@ def _match(mapping: Mapping) -> Any:
     chosen = {"skip": "'{}'::text[]", "fill": "w.filling", "overwrite": "w.differing"}
     ctes.append(
         f"""weighed as (
-      select f.*, c.id as there, least({firsts}) as first,
+      select f.*, c.id as there, c.updated_at as as_of, least({firsts}) as first,
         array_remove(array[{differing or "null"}]::text[], null) as differing,
         array_remove(array[{filling or "null"}]::text[], null) as filling
       from found f {double_joins}
@@ -404,11 +412,12 @@ def _match(mapping: Mapping) -> Any:
     }
     return text(
         f"""with {", ".join(ctes)}
-    insert into import_rows (import_id, row, result, problems, other_row, client_id, fields, name,
-      phone, email, passport_or_nie, notes, language, profile_type)
+    insert into import_rows (import_id, row, result, problems, other_row, client_id, as_of, fields,
+      name, phone, email, passport_or_nie, notes, language, profile_type)
     select :id, w.row, r.result, w.all_problems,
       case when r.result = 'duplicate_in_file' then w.first end,
       case when r.result = 'new' then {_NEW_ID} else w.there end,
+      case when r.result = 'updated' then w.as_of end,
       case when r.result = 'updated' then {chosen[mapping.existing]} else '{{}}' end,
       {value["name"]}, w.phone, w.email, w.passport_or_nie, {value["notes"]}, {value["language"]},
       {value["profile_type"]}
@@ -430,6 +439,29 @@ def _name_words(column: str) -> str:
         f"array_remove(regexp_split_to_array(app_private.normalise({column}), '[^[:alnum:]]+'), '')"
     )
 
+
+def _doubtful(code: str, condition: str) -> TextClause:
+    """Leave rows `r` that repeat a row `f` to a person: they may be of somebody who is written by
+    no row."""
+    return text(f"""
+    update import_rows r set result = 'invalid', problems = '{{row:{code}}}', client_id = null
+    from import_rows f
+    where r.import_id = :id and r.result = 'duplicate_in_file' and f.import_id = r.import_id
+      and f.row = r.other_row and {condition}
+    """)
+
+
+_OTHER_DOCUMENT = (
+    "app_private.document_key(r.passport_or_nie) <> app_private.document_key(f.passport_or_nie)"
+)
+_ALIKE = "({r} <@ {f} or {f} <@ {r})".format(r=_name_words("r.name"), f=_name_words("f.name"))
+#: A family's phone in two rows, as `another_person` is one that a client has.
+_RELATIVES = _doubtful("another_person_in_file", f"{_OTHER_DOCUMENT} and not {_ALIKE}")
+#: What is repeated is not written either. Of one name it is the same person once more.
+_REPEATS_OF_REPEATS = _doubtful(
+    "repeats_left_out",
+    f"f.result in ('duplicate_in_file', 'invalid') and {_ALIKE} is not true",
+)
 
 #: As `client_edits` has them.
 _EMAIL = r"""[^\s@<>()\[\],;:"\\]+@[^\s@<>()\[\],;:"\\]+\.[^\s@<>()\[\],;:"\\.]+"""

@@ -126,7 +126,7 @@ async def _write(actor: System, claimed: Row[Any], tell: Progress) -> None:
                     connection, "import_updates", claimed.id, first, last, _UPDATED_AT_ONCE, tell
                 )
             await _announce(connection, claimed.id)
-            await _as_the_software(connection)
+            await jobs.as_the_software(connection)
             await jobs.remove_content(connection, claimed.id, rows=False)
             await attempts.finish(
                 connection,
@@ -161,7 +161,7 @@ async def _undo(actor: System, claimed: Row[Any], tell: Progress) -> None:
                 )
                 counts = {name: counts[name] + some[name] for name in counts}
                 await tell((start - first) / max(last - first, 1))
-            await _as_the_software(connection)
+            await jobs.as_the_software(connection)
             await attempts.finish(
                 connection,
                 claimed,
@@ -207,14 +207,6 @@ async def _be_patient(connection: AsyncConnection) -> None:
         await connection.execute(text(f"set local {setting}"))
 
 
-async def _as_the_software(connection: AsyncConnection) -> None:
-    """From here on the transaction is the software's own: only that may settle an import."""
-    await connection.execute(text("set local role none"))
-    await connection.execute(
-        text("select set_config('acogida.origin', '{\"part\": \"imports\"}', true)")
-    )
-
-
 async def _lock(connection: AsyncConnection, import_id: UUID) -> None:
     """Hold off whoever writes these identities, as `inbound.lock_identities` does."""
     parameters = {"id": import_id, "most": _LOCKED_ONE_BY_ONE + 1}
@@ -258,7 +250,7 @@ or exists (select from import_rows r join clients c
     and c.created_at <> now())
 or exists (select from import_rows r left join clients c on c.id = r.client_id
   where r.import_id = :id and r.result = 'updated'
-    and (c.id is null or c.updated_at > (select judged_at from imports where id = :id)))
+    and c.updated_at is distinct from r.as_of)
 """)
 
 

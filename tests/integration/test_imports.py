@@ -3,6 +3,7 @@
 import asyncio
 import io
 import zipfile
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -171,6 +172,46 @@ class TestJudging:
         await imported(admin, csv_of("Amina Haddad (madre);600111222;;;X1234567L;;"))
         found = await judged(admin, csv_of("Karim Ziani (hijo);600111222;;;Y7654321Z;;"))
         assert results(database, found.id) == {2: ("invalid", ["row:another_person"])}
+
+    @pytest.mark.parametrize("contact", ["600111222;", ";amina@example.org"])
+    async def test_nor_does_one_in_two_rows_of_the_file(
+        self, admin: Staff, database: Postgres, contact: str
+    ) -> None:
+        found = await judged(
+            admin,
+            csv_of(
+                f"Amina Haddad;{contact};;X1234567L;;",
+                f"Karim Haddad;{contact};;Y7654321Z;;",
+                f"Amina;{contact};;;;",
+                f"HADDAD Amína;{contact};;AB123456;;",
+            ),
+        )
+        assert results(database, found.id) == {
+            2: ("new", []),
+            3: ("invalid", ["row:another_person_in_file"]),
+            4: ("duplicate_in_file", []),
+            5: ("duplicate_in_file", []),
+        }
+        assert sum(n for result, n in found.counts.items() if result != "rows") == 4
+
+    async def test_who_shares_an_address_with_a_row_that_is_left_out_is_not_left_out_silently(
+        self, admin: Staff, database: Postgres
+    ) -> None:
+        found = await judged(
+            admin,
+            csv_of(
+                "Amina;600111222;uno@example.org;;;;",
+                "Amina;600111222;casa@example.org;;;;",
+                "Karim;600111333;casa@example.org;;;;",
+                "Amina Haddad;600111444;casa@example.org;;;;",
+            ),
+        )
+        assert results(database, found.id) == {
+            2: ("new", []),
+            3: ("duplicate_in_file", []),
+            4: ("invalid", ["row:repeats_left_out"]),
+            5: ("duplicate_in_file", []),
+        }
 
     @pytest.mark.parametrize(
         "row",
@@ -397,6 +438,21 @@ class TestWriting:
         [row] = people(database)
         assert (row[0], row[3], row[4]) == ("Amina Haddad", "ASYLUM", "import")
 
+    async def test_only_what_somebody_has_looked_at_is_written_on_their_word(
+        self, admin: Staff, database: Postgres
+    ) -> None:
+        await imported(admin, csv_of(AMINA))
+        seen = await judged(admin, csv_of("Amina;600111222;;;;;", "Zoe;600111333;;;;;"))
+        await jobs.start_judging(
+            admin, seen.id, seen.reading, replace(seen.mapping, existing="overwrite")
+        )
+        await work()
+        with pytest.raises(Conflict) as refused:
+            await jobs.start_import(admin, seen.id, seen=seen.judged_at)
+        assert refused.value.code == "not_now"
+        now = await jobs.get(admin, seen.id)
+        await jobs.start_import(admin, seen.id, seen=now.judged_at)
+
     async def test_all_or_nothing_unless_somebody_says_so(
         self, admin: Staff, database: Postgres
     ) -> None:
@@ -586,6 +642,20 @@ class TestInterruptions:
         assert (await jobs.get(admin, found.id)).counts["unchanged"] == 1
         assert people(database)[0][6] == "De ahora"
 
+    async def test_somebody_was_about_to_save_while_it_was_judged(
+        self, admin: Staff, database: Postgres
+    ) -> None:
+        await imported(admin, csv_of("Amina;600111222;;;;;"))
+        with database.connect() as colleague, colleague.transaction():
+            colleague.execute(
+                "update clients set notes = 'De ahora', updated_at = clock_timestamp()"
+            )
+            found = await judged(admin, csv_of("Amina;600111222;;;;Nota;"), existing="fill")
+        await jobs.start_import(admin, found.id)
+        await work()
+        assert (await jobs.get(admin, found.id)).counts["unchanged"] == 1
+        assert people(database)[0][6] == "De ahora"
+
     async def test_whoever_is_no_admin_any_more_imports_nothing(
         self, admin: Staff, database: Postgres
     ) -> None:
@@ -764,7 +834,7 @@ class TestPrivacy:
 
 
 async def test_the_same_file_with_a_result_for_each_row(admin: Staff, database: Postgres) -> None:
-    found = await judged(admin, csv_of(AMINA, "Mal;12;=1+1;;;;"))
+    found = await judged(admin, csv_of(AMINA, "Mal;12;=1+1;;;;", "Zoe;600111333;;;;;;de más"))
 
     def words(result: str, problems: list[str], other: int | None) -> tuple[str, str]:
         return result or "Resultado", ",".join(problems) or "ok"
@@ -775,6 +845,8 @@ async def test_the_same_file_with_a_result_for_each_row(admin: Staff, database: 
         "Nombre;Teléfono;Correo electrónico;Perfil;NIE;Notas;Idioma;Resultado;ok",
         "Amina Haddad;600 111 222;amina@example.org;asilo;X1234567L;Cita el lunes;árabe;new;ok",
         "Mal;12;'=1+1;;;;;invalid;email:formula,phone:not_a_phone",
+        # What a line has too much of moves nothing.
+        "Zoe;600111333;;;;;;invalid;row:too_many_cells;de más",
     ]
 
 

@@ -88,6 +88,14 @@ PROBLEMS: dict[str, str] = {
         "The phone or e-mail is of somebody here with another name and document: perhaps a"
         " relative. Leave that cell empty, or add the Acogida ID if it is the same person."
     ),
+    "another_person_in_file": N_(
+        "A row before it has the same phone or e-mail, and another name and document: perhaps a"
+        " relative. Leave that cell empty. The file with results says which row it is."
+    ),
+    "repeats_left_out": N_(
+        "It repeats a row that is not imported either, and may be of somebody else. The file with"
+        " results says which row it is."
+    ),
     "not_found": N_("There is nobody with this Acogida ID."),
 }
 
@@ -173,7 +181,9 @@ def row_words(result: str, problems: list[str], other_row: int | None) -> tuple[
     if not result:
         return _("Result"), _("Reason")
     reasons = [problem_words(*problem.split(":", 1)) for problem in problems]
-    if other_row is not None:
+    if other_row is not None and result == "invalid":
+        reasons.append(_("Compare it with row {n}.", n=other_row))
+    elif other_row is not None:
         reasons.append(_("The same person is in row {n}.", n=other_row))
     return _(RESULT_OF_ROW[result]), " ".join(reasons)
 
