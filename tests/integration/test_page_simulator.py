@@ -412,7 +412,7 @@ def fields(user: User) -> list[ui.input]:
 
 
 def submit(user: User) -> None:
-    report(user, one(user, "ac-dialog-form"), "submit")
+    report(user, one(user, "ac-dialog-form"), "submit.prevent")
 
 
 async def answer(user: User, words: str) -> None:
@@ -420,7 +420,7 @@ async def answer(user: User, words: str) -> None:
     form = one(user, "ac-sim-answer")
     [field] = [e for e in form.descendants() if isinstance(e, ui.input)]
     field.value = words
-    report(user, form, "submit")
+    report(user, form, "submit.prevent")
 
 
 async def press(user: User, words: str) -> None:
