@@ -241,9 +241,15 @@ class DeskBar:
         }
         with ui.dialog() as dialog, ui.card().classes("ac-dialog"):
             show(tag("h2", _("Hand over"), class_="ac-subtitle"))
-            to = ui.select(people, label=_("To")).classes("ac-field")
-            note = ui.textarea(_("What they should know")).classes("ac-field")
-            note.props["maxlength"] = assignments.MOST_NOTE
+            with ui.element("label").classes("ac-dialog-field"):
+                ui.label(_("To"))
+                to = ui.select(people)
+                to.props["aria-label"] = _("To")
+            with ui.element("label").classes("ac-dialog-field"):
+                ui.label(_("What they should know"))
+                note = ui.textarea().props("autogrow")
+                note.props["aria-label"] = _("What they should know")
+                note.props["maxlength"] = assignments.MOST_NOTE
             show(tag("p", _("Only the team sees this."), class_="ac-muted"))
 
             async def hand_over() -> None:

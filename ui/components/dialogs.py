@@ -38,9 +38,8 @@ def cancel(dialog: ui.dialog) -> ui.html:
     return pressed
 
 
-def form_end(dialog: ui.dialog, go: Html) -> ui.html:
-    """Cancel, and the button that submits, which is returned."""
+def form_end(dialog: ui.dialog, go: Html) -> None:
+    """Cancel, and the button that submits."""
     with ui.element("div").classes("ac-dialog-end"):
         cancel(dialog)
-        pressed = show(go, "button").props("type=submit")
-        return pressed.classes("ac-button ac-button--primary")
+        show(go, "button").props("type=submit").classes("ac-button ac-button--primary")
